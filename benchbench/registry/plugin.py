@@ -90,8 +90,8 @@ class Plugin:
     def display_name(self, params: Mapping[str, Any]) -> str:
         """The name for reports: the title, its {fields} filled in, and the other parameters that are not defaults.
 
-        ``Score-CAM (variant=torchcam)``, ``Inverted Grad-CAM``. The title alone names files and folders, by their last
-        part.
+        ``Score-CAM (variant=torchcam)``, ``Inverted Grad-CAM``, ``Gradient (signed)``. The title alone names files and
+        folders, by their last part.
         """
         known = self.parameters
         fields_of_title = {name for _, name, _, _ in Formatter().parse(self.title) if name}
@@ -99,8 +99,14 @@ class Plugin:
             self.title.format_map({key: _shown(params[key]) for key in fields_of_title}) if self.title else self.name
         )
         shown = {k: v for k, v in sorted(params.items()) if k in known and k not in fields_of_title}
-        differing = [f"{k}={_shown(v)}" for k, v in shown.items() if v != known[k].default and not isinstance(v, Path)]
+        differing = [_named(k, v) for k, v in shown.items() if v != known[k].default and not isinstance(v, Path)]
         return safe(f"{title} ({', '.join(differing)})" if differing else title)
+
+
+def _named(name: str, value: Any) -> str:
+    """A parameter in a display name: ``steps=4``; the value alone where it has the name in it: ``signed``."""
+    shown = _shown(value)
+    return shown if shown.startswith(name) else f"{name}={shown}"
 
 
 def _shown(value: Any) -> str:

@@ -17,7 +17,8 @@ class FamilyRanks:
 
     Attributes:
         methods: m names: in the order over quality; then, in the study's order, methods that other families rank alone.
-        families: f names: ``quality`` first where it is ranked, then each family of which metrics make an order.
+        families: f names: ``quality`` first where several families make it, then each family of which metrics make an
+            order.
         rank: (m, f): the mean rank, 1 at best and ``ranked`` at worst; NaN where the family does not rank the method.
         low, high: (m, f): its 95 % interval; NaN without one, as with fewer than 20 independent images.
         ranked: (f,): how many methods the family ranks.
@@ -37,6 +38,8 @@ class FamilyRanks:
         """Of the same orders as ``Answer``: without networks that have a warning and without what a control wins."""
         orders = {family: order for family, order in marked.verdicts.orders.items() if order.comparisons}
         names = [str(name) for name in orders[QUALITY].table["method"]] if QUALITY in orders else []
+        if QUALITY in orders and len(of := orders[QUALITY].families) == 1 and of[0] in orders:
+            del orders[QUALITY]  # the family is the whole of quality
         here = {name for order in orders.values() for name in order.shares.methods}
         names += [str(m["name"]) for m in marked.board.record.info["methods"] if m["name"] in here.difference(names)]
 

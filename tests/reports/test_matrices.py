@@ -62,6 +62,13 @@ def test_a_family_that_ranks_some_methods_has_no_rank_for_the_others(base: Recor
     assert ranks.ranked == (4, 4, 3)
 
 
+def test_one_family_that_is_all_of_quality_stands_once(base: Record) -> None:
+    ranks = FamilyRanks.of(marked(base, [DELETION, ENTROPY]))
+    assert ranks.families == ("faithfulness", "complexity")
+    assert ranks.methods[0] == "ann"
+    assert ranks.rank.tolist() == [[1, 4], [2, 3], [3, 2], [4, 1]]
+
+
 def test_without_an_order_there_is_nothing_to_plot(base: Record) -> None:
     won = replace(DELETION, values=levels(0.8, 0.6, 0.4, 0.2, control=0.99))
     ranks = FamilyRanks.of(marked(base, [won]))
