@@ -35,7 +35,7 @@ def test_every_plugin_has_a_name_of_its_own_for_reports(kind: str) -> None:
         ("smoothed", {"of": {"name": "inverted", "of": "layercam"}}, "Inverted Layer-CAM smoothed over noise"),
         ("center", {"sigma": 0.5}, "Centre (sigma=0.5)"),
         ("inputxgradient", {"sign": "signed"}, "Input x gradient (signed)"),
-        ("saliency", {"sign": "positive"}, "Gradient (sign=positive)"),
+        ("inputxgradient", {"sign": "absolute"}, "Input x gradient (sign=absolute)"),
     ],
 )
 def test_a_method_s(name: str, params: dict[str, object], shown: str) -> None:
