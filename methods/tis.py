@@ -7,7 +7,6 @@ from typing import Annotated
 
 import torch
 from pydantic import Field
-from scipy.cluster.vq import kmeans2
 from torch import Tensor
 
 from benchbench.registry import method
@@ -26,8 +25,8 @@ _ITERATIONS, _TOLERANCE = 100, 1e-4  # of the k-means that the authors use
     needs=("input", "attention", "tokens"),
     paper=_PAPER,
     fixed_score="its definition says which score of the kept patches it reads",
-    fails="Half of the patches often score as all of them do, so that a small object is told apart by few masks; "
-    "it draws the masks at random, and costs as many forwards as there are masks.",
+    fails="Half of the patches often give the same score as all patches, so few masks tell a small object apart. "
+    "The masks are drawn at random, and each mask costs a forward pass.",
 )
 def tis(
     layer: Layer,
@@ -52,6 +51,8 @@ def tis(
 
 def _centroids(points: Tensor, first: Tensor) -> Tensor:
     """k-means of points (K, places) from the ``first`` centroids (n, places); a cluster that is left empty is 0."""
+    from scipy.cluster.vq import kmeans2  # half a second to import, and few studies need it
+
     data, centroids = points.double().cpu().numpy(), first.double().cpu().numpy()
     for _ in range(_ITERATIONS):
         with warnings.catch_warnings():

@@ -6,8 +6,6 @@ from typing import Annotated
 
 import torch
 from pydantic import Field
-from scipy.cluster.hierarchy import fcluster, linkage
-from scipy.spatial.distance import squareform
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -84,6 +82,9 @@ def _clusters(apart: Tensor, distance: float) -> Tensor:
     """The cluster of each channel by the distances (K, K), numbered by their first channels."""
     if len(apart) == 1:
         return torch.zeros(1, dtype=torch.long)
+    from scipy.cluster.hierarchy import fcluster, linkage  # half a second to import, and few studies need it
+    from scipy.spatial.distance import squareform
+
     condensed = squareform(apart.cpu().numpy(), checks=False)
     labels = fcluster(linkage(condensed, "complete"), distance, "distance").tolist()
     numbers = {label: number for number, label in enumerate(dict.fromkeys(labels))}

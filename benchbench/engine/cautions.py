@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scipy.stats import binom
+from scipy.special import bdtrc
 from torch import Tensor
 
 LARGEST = 25.0  # normalised images stay below 3; 0 .. 255 does not
@@ -60,7 +60,7 @@ def of_labels(model: str, dataset: str, answers: Sequence[Classified], classes: 
         return []
     if not right:
         return [f"{model} predicts none {where}. Do labels, weights and preprocessing belong together?"]
-    if float(binom.sf(right - 1, len(labels), 1 / classes)) > CHANCE:
+    if float(bdtrc(right - 1, len(labels), 1 / classes)) > CHANCE:
         share = f"{right:,} ({right / len(labels):.0%})"
         return [f"{model} predicts {share} {where}: no better than chance among {classes:,} classes"]
     return []

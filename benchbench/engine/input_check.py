@@ -18,7 +18,7 @@ from itertools import islice
 from typing import Any
 
 import torch
-from scipy.stats import binom
+from scipy.special import bdtrc
 from torch import Tensor
 
 from ..digests import digest
@@ -109,7 +109,7 @@ def _is_more_often(other: Sequence[float], given: Sequence[float]) -> bool:
     """The sign test of one side; of right and wrong it is McNemar's exact test."""
     up = sum(a > b for a, b in zip(other, given, strict=True))
     down = sum(a < b for a, b in zip(other, given, strict=True))
-    return up > down and float(binom.sf(up - 1, up + down, 0.5)) < LEVEL
+    return up > down and float(bdtrc(up - 1, up + down, 0.5)) < LEVEL
 
 
 def _mean(values: Sequence[float]) -> float:

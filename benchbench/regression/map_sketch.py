@@ -10,9 +10,9 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata
 
 from ..results.schema import FloatArray
+from ..stats.mean_ranks import mean_ranks
 from .grids import FLAT, Grid, contrast, normalised, part_means, part_sizes, part_sums
 
 SIDE = 16  # a larger map is kept by so many parts on a side
@@ -141,7 +141,7 @@ def difference(first: Sketch, second: Sketch) -> Difference:
 
 def spearman(first: Grid, second: Grid) -> float:
     """Of all cells, ties at their mean rank; NaN where one of them does not vary."""
-    ranks, other_ranks = (rankdata(grid) - (grid.size + 1) / 2 for grid in (first, second))
+    ranks, other_ranks = (mean_ranks(grid.ravel()) - (grid.size + 1) / 2 for grid in (first, second))
     scale = math.sqrt(float((ranks**2).sum() * (other_ranks**2).sum()))
     return float((ranks * other_ranks).sum()) / scale if scale else math.nan
 

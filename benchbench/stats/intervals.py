@@ -20,8 +20,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
-from scipy.stats import beta
-from scipy.stats import t as student
+from scipy.special import betaincinv, stdtrit
 
 from .resampling import CONFIDENCE, RESAMPLES, Array, mean
 
@@ -112,14 +111,14 @@ def _exact(values: Array, end: float, sign: int, tail: float) -> Array:
     rest = np.where(count < units, np.fmin.reduce(inner, axis=0), end)
     same = (count == units) | (rest == np.fmax.reduce(inner, axis=0))
     inside = np.minimum(count, units - 1)
-    share = np.where(count == units, 0.0, beta.ppf(1 - tail, inside + 1, units - inside))
+    share = np.where(count == units, 0.0, betaincinv(inside + 1, units - inside, 1 - tail))
     return np.asarray(np.where(same, rest + sign * np.abs(end - rest) * share, np.nan), dtype=np.float64)
 
 
 def _student(values: Array, tail: float) -> Array:
     units = len(values)
     spread = values.std(0, ddof=1)
-    half = student.ppf(1 - tail, units - 1) * spread / math.sqrt(units)
+    half = float(stdtrit(units - 1, 1 - tail)) * spread / math.sqrt(units)
     half = np.where((values == values[0]).all(0), np.nan, half)
     middle = mean(values)
     return np.stack([middle - half, middle + half])

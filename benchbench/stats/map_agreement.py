@@ -13,9 +13,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from PIL import Image
-from scipy.stats import rankdata
 
 from ..results.schema import FloatArray
+from .mean_ranks import mean_ranks
 from .resampling import Array
 
 TOP = 0.1  # share of the cells that are a map's top
@@ -74,7 +74,7 @@ def _common(first: Any, second: Any) -> Size:
 
 
 def _spearman(cells: Array) -> Array:
-    return np.asarray(np.clip(np.atleast_2d(np.corrcoef(rankdata(cells, axis=1))), -1, 1))
+    return np.asarray(np.clip(np.atleast_2d(np.corrcoef(mean_ranks(cells, axis=1))), -1, 1))
 
 
 def _overlap(belongs: Array) -> Array:

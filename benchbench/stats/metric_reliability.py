@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import kendalltau, wilcoxon
 
 from ..formatting import with_score
 from .intervals import limits, summaries
@@ -88,6 +87,8 @@ def _summary(images: pd.DataFrame, seed: int) -> tuple[Any, ...]:
 
 
 def _tau(shares: Array, goodness: Array) -> float:
+    from scipy.stats import kendalltau  # takes most of a second to import, and few commands need it
+
     tau = float(kendalltau(shares, -goodness).statistic) if len(shares) > 1 else math.nan
     return tau if math.isfinite(tau) else 0.0
 
@@ -213,6 +214,8 @@ class _Trial:
 
 def _unchanged(change: Array) -> float:
     """The p value that scores did not move; 1 where none did."""
+    from scipy.stats import wilcoxon  # takes most of a second to import, and few commands need it
+
     return float(wilcoxon(change, zero_method="zsplit").pvalue) if change.any() else 1.0
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from scipy.stats import binom, norm, rankdata
+from scipy.special import bdtr, ndtr
 
+from .mean_ranks import mean_ranks
 from .resampling import Array
 
 EXACT = 50  # differences that are not zero: up to here the null distribution is counted out
@@ -24,14 +25,14 @@ def signed_rank(differences: Array) -> tuple[Array, Array]:
         the variance of tied ranks and no continuity correction.
     """
     sizes = np.where(differences == 0, np.nan, np.abs(differences))
-    ranks = np.nan_to_num(rankdata(sizes, axis=0, nan_policy="omit")) if sizes.size else np.zeros(sizes.shape)
+    ranks = np.nan_to_num(mean_ranks(sizes))
     count = (~np.isnan(sizes)).sum(0)
     plus, minus = (ranks * (differences > 0)).sum(0), (ranks * (differences < 0)).sum(0)
     total = plus + minus
     effect = np.divide(plus - minus, total, out=np.zeros_like(total), where=total > 0)
     spread = np.sqrt((ranks**2).sum(0) / 4)
     z = np.divide(np.minimum(plus, minus) - total / 2, spread, out=np.zeros_like(total), where=spread > 0)
-    p = np.minimum(1, 2 * norm.cdf(z))
+    p = np.minimum(1, 2 * ndtr(z))
     for column in np.flatnonzero((count <= EXACT) & (count > 0)):
         column_ranks = ranks[:, column]
         doubled = np.sort(np.round(2 * column_ranks[column_ranks > 0]).astype(np.int64))
@@ -65,7 +66,7 @@ def mcnemar(differences: Array) -> tuple[Array, Array]:
     """
     wins, losses = (differences > 0).sum(0), (differences < 0).sum(0)
     both = wins + losses
-    p = np.minimum(1, 2 * binom.cdf(np.minimum(wins, losses), both, 0.5))
+    p = np.minimum(1, 2 * bdtr(np.minimum(wins, losses), both, 0.5))
     return np.asarray(p, dtype=np.float64), np.divide(wins - losses, both, out=np.zeros(both.shape), where=both > 0)
 
 
@@ -85,8 +86,8 @@ def _outside(count: int) -> int:
 
     Asked for once for each pair of methods, of which a large study has hundreds of thousands of the same count.
     """
-    place = int(binom.ppf(0.025, count, 0.5))
-    return place - 1 if binom.cdf(place, count, 0.5) > 0.025 else place
+    beyond = bdtr(np.arange(count + 1), count, 0.5)
+    return int(np.searchsorted(beyond, 0.025, side="right")) - 1
 
 
 def median_interval(values: Array) -> tuple[float, float, float]:

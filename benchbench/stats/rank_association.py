@@ -7,12 +7,13 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import brentq
-from scipy.stats import norm, rankdata
+from scipy.special import ndtri
 
+from .mean_ranks import mean_ranks
 from .resampling import CONFIDENCE
 
 _EDGE = 1e-9
-_Z = float(norm.ppf((1 + CONFIDENCE) / 2))
+_Z = float(ndtri((1 + CONFIDENCE) / 2))
 
 
 def spearman(first: ArrayLike, second: ArrayLike) -> tuple[float, float, float]:
@@ -33,7 +34,7 @@ def spearman(first: ArrayLike, second: ArrayLike) -> tuple[float, float, float]:
         >>> spearman([1, 2, 3, 4, 5], [1, 2, 3, 5, 4])[0]
         0.9
     """
-    ranks = [rankdata(np.asarray(values, dtype=np.float64)) for values in (first, second)]
+    ranks = [mean_ranks(values) for values in (first, second)]
     n = len(ranks[0])
     if n < 2 or any(np.ptp(each) == 0 for each in ranks):
         return math.nan, math.nan, math.nan

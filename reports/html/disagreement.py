@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata
 
 from ...results.schema import FloatArray
 from ...stats import reduced
+from ...stats.mean_ranks import mean_ranks
 
 
 def disagreement(maps: Sequence[FloatArray]) -> float:
@@ -46,7 +46,7 @@ def correlations(maps: Sequence[FloatArray | None]) -> npt.NDArray[np.float64]:
     flat = {at: reduced(saliency, height, width).ravel() for at, saliency in enumerate(maps) if saliency is not None}
     alive = [at for at, cells in flat.items() if cells.min() < cells.max()]
     if len(alive) > 1:
-        matrix[np.ix_(alive, alive)] = np.corrcoef(rankdata(np.stack([flat[at] for at in alive]), axis=1))
+        matrix[np.ix_(alive, alive)] = np.corrcoef(mean_ranks(np.stack([flat[at] for at in alive]), axis=1))
     return matrix
 
 

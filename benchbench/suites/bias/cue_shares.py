@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 import torch
-from scipy.stats import norm
+from scipy.special import ndtri
 from torch import Tensor
 
 from ...engine.setup import LoadedModel
@@ -168,7 +168,7 @@ def _chance(pair: CuePair, shape: torch.Size, seed: str) -> float:
     """
     pixels = int(pair.cue.sum())
     if tuple(shape) == tuple(pair.cue.shape):
-        return pair.area * (1 + float(norm.ppf(LEVEL)) * math.sqrt((1 - pair.area) / (3 * pixels)))
+        return pair.area * (1 + float(ndtri(LEVEL)) * math.sqrt((1 - pair.area) / (3 * pixels)))
     draws = np.random.default_rng(derived(f"cue chance/{seed}/{tuple(shape)}")).random((DRAWS, *shape))
     heights = saliency(torch.from_numpy(draws), (pair.cue.shape[0], pair.cue.shape[1])).double()
     shares = heights[:, pair.cue].sum(1) / heights.sum((1, 2))
