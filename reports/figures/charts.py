@@ -155,7 +155,8 @@ def _curve_lines(
 
 
 def _curve_axes(metric: Metric) -> Panel:
-    return _title(metric), _share_axis(metric), {"title": {"text": "mean probability"}, "rangemode": "tozero"}
+    span = {} if metric.read == "logit" else {"rangemode": "tozero"}
+    return _title(metric), _share_axis(metric), {"title": {"text": f"mean {metric.read}"}, **span}
 
 
 def _gap_axes(metric: Metric, best: str, rows: pd.DataFrame, controls: Sequence[str]) -> Panel:

@@ -12,7 +12,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator
 
-from ...formatting import plural
+from ...formatting import join_words, plural
 from ..leaderboard.board import Block, Metric, Row
 from . import pareto
 from .style import INK, STYLE, Look, Picture, entry, grid, label, legend, picture
@@ -61,9 +61,10 @@ def _curve_panel(axis: Axes, metric: Metric, part: pd.DataFrame, look: Mapping[s
         )
         axis.fill_between(rows["x"], rows["low"], rows["high"], color=style.colour, alpha=0.10, linewidth=0)
     x = f"share of pixels {changed_pixels(metric)}"
-    label(axis, f"{metric.title} {metric.arrow}  {metric.protocol}", x, "mean probability")
+    label(axis, f"{metric.title} {metric.arrow}  {metric.protocol}", x, f"mean {metric.read}")
     axis.set_xlim(0, 1)
-    axis.set_ylim(bottom=0)
+    if metric.read != "logit":
+        axis.set_ylim(bottom=0)
 
 
 def changed_pixels(metric: Metric) -> str:
@@ -134,7 +135,8 @@ def _curves_alt(block: Block, metrics: Sequence[Metric]) -> str:
     rankings = [
         f"{metric.title} {metric.protocol} ({metric.direction}): {_ranking(block, metric)}" for metric in metrics
     ]
-    return f"Mean probability against the share of pixels, {block.title}. Areas: {'; '.join(rankings)}."
+    read = join_words(dict.fromkeys(metric.read for metric in metrics))
+    return f"Mean {read} against the share of pixels, {block.title}. Areas: {'; '.join(rankings)}."
 
 
 def _ranking(block: Block, metric: Metric) -> str:

@@ -27,6 +27,7 @@ ROW, HEAD = 0.17, 0.75  # inches of a method, and of titles and labels of a row 
 ACROSS, MOST = 4, 8  # panels
 WORSE = "hollow: significantly worse than the best (p < 0.05)"
 FAILS = "fails the sanity check, not in the mean"
+DISOWNED = " (warning, not in the mean)"
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,8 @@ def _ordered(marked: Marked, look: Mapping[str, Look]) -> list[str]:
     """The best mean rank over the metrics of quality first; controls last."""
     ranks: dict[str, list[float]] = {name: [] for name in look}
     for key, shown in marked.cells.items():
-        if counts_in_rank(shown.cell.metric) and shown.mark.rank == shown.mark.rank:
+        trusted = key[0] not in marked.board.disowned
+        if trusted and counts_in_rank(shown.cell.metric) and shown.mark.rank == shown.mark.rank:
             ranks[key[3]].append(shown.mark.rank)
     means = {name: sum(values) / len(values) if values else float("inf") for name, values in ranks.items()}
     return sorted(look, key=lambda name: (look[name].control, means[name]))
@@ -120,7 +122,7 @@ def _means(axis: Axes, marked: Marked, metric: Metric, names: Sequence[str], loo
 
 
 def _ranks(axis: Axes, marked: Marked, metric: Metric, names: Sequence[str], look: Mapping[str, Look]) -> None:
-    """The mean rank of each method in each setting, and the mean over the settings."""
+    """The mean rank of each method in each setting, and the mean over the settings of networks without a warning."""
     networks = _networks(marked)
     for row, name in enumerate(names):
         dots = _dots(marked, metric, name, several=True)
@@ -128,7 +130,7 @@ def _ranks(axis: Axes, marked: Marked, metric: Metric, names: Sequence[str], loo
             colour, marker = networks[dot.block.model]
             marker, colour = ("x", GREY) if dot.fails else (marker, colour)
             axis.plot([_value(dot)], [row], marker=marker, color=colour, markersize=3.5, alpha=0.7, linestyle="none")
-        counted = [_value(dot) for dot in dots if not dot.fails]
+        counted = [_value(dot) for dot in dots if not dot.fails and dot.block.model not in marked.board.disowned]
         if counted:
             mean = sum(counted) / len(counted)
             axis.plot([mean], [row], marker="|", color=INK, markersize=9, markeredgewidth=1.8, linestyle="none")
@@ -170,12 +172,16 @@ def _legend(marked: Marked, metrics: Sequence[Metric], names: Sequence[str], sev
         hollow = Line2D([], [], marker="o", color=INK, markerfacecolor="white", linestyle="none", label=WORSE)
         return [hollow] if any(dot.shown.mark.worse for dot in dots) else []
     handles = [
-        Line2D([], [], marker=marker, color=colour, linestyle="none", markersize=4, label=short(name, 24))
+        Line2D([], [], marker=marker, color=colour, linestyle="none", markersize=4, label=_labelled(marked, name))
         for name, (colour, marker) in _networks(marked).items()
     ]
     handles.append(Line2D([], [], marker="|", color=INK, linestyle="none", markeredgewidth=1.8, label="mean"))
     cross = Line2D([], [], marker="x", color=GREY, linestyle="none", markersize=4, label=FAILS)
     return [*handles, *([cross] if any(dot.fails for dot in dots) else [])]
+
+
+def _labelled(marked: Marked, network: str) -> str:
+    return short(network, 24) + (DISOWNED if network in marked.board.disowned else "")
 
 
 def _alt(marked: Marked, metrics: Sequence[Metric], names: Sequence[str], several: bool) -> str:

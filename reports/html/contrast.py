@@ -52,12 +52,17 @@ class Contrast:
 
 @dataclass(frozen=True)
 class BlockContrasts:
-    """The photographs of one setting; ``set`` and ``layer`` are the places in the gallery."""
+    """The photographs of one setting; ``set`` and ``layer`` are the places in the gallery.
+
+    Attributes:
+        among: which images they were chosen from, where not all: ``, among the first 200 of 1,000 images``.
+    """
 
     block: Block
     set: int
     layer: int
     contrasts: tuple[Contrast, ...]
+    among: str = ""
 
 
 def contrasts(images: ImageSet, layer: str, disagreements: Sequence[float | None]) -> tuple[Contrast, ...]:

@@ -61,8 +61,18 @@ def pair_table(pair_map: PairMap) -> Table:
 
 def without_table(without: Sequence[LeftOut]) -> Table:
     """A row per thing that is left out."""
-    caption = "The best method when one family, metric, network or data set is left out."
-    return "without", ["without"], pd.DataFrame([vars(row) for row in without]), caption
+    caption = "The best method and the mean ranks when one family, metric, network or data set is left out."
+    rows = [
+        {
+            "kind": row.kind,
+            "name": row.name,
+            "winner": row.winner,
+            "differs": row.differs,
+            **{f"rank of {method}": rank for method, rank in row.ranks.items()},
+        }
+        for row in without
+    ]
+    return "without", ["without"], pd.DataFrame(rows), caption
 
 
 def order_stability_table(cases: Sequence[OrderCase]) -> Table:
@@ -80,11 +90,13 @@ def needed_table(needed: Sequence[ImagesNeeded]) -> Table:
             "equivalent": row.equivalent,
             "inconclusive": row.undecided,
             "images": row.images[1],
-            "median images needed": row.median,
+            "would be decided": row.decides,
+            "by images in total": row.more,
         }
         for row in needed
     ]
-    return "needed", ["images-needed"], pd.DataFrame(rows), "Images that half of the inconclusive pairs need at most."
+    caption = "Images in total that would decide inconclusive pairs, were the measured differences the true ones."
+    return "needed", ["images-needed"], pd.DataFrame(rows), caption
 
 
 def sick_table(health: pd.DataFrame) -> Table:

@@ -18,7 +18,7 @@ class HeatCell:
         score: 0 for the worst method to 100 for the best, mean over the settings.
         mark: "•" where the method is the best in more than half of the settings, "†" where it is significantly worse
             than the best in more than half; empty otherwise.
-        kind: "failing" where a control beats every method in some setting, else "scored".
+        kind: "failing" where a control beats every method in every setting, else "scored".
         text: the same in words; empty where there is no number.
     """
 
@@ -41,11 +41,13 @@ def _cell(heat: HeatMatrix, row: int, column: int) -> HeatCell:
     if not settings:
         return HeatCell(0, "", "", "")
     score, best, worse = float(heat.score[row, column]), int(heat.best[row, column]), int(heat.worse[row, column])
-    failing = int(heat.failing[column])
+    failing, compared = int(heat.failing[column]), int(heat.compared[column])
     mark = "•" if 2 * best > settings else "†" if 2 * worse > settings else ""
     place = f"{fixed(score, 2)} on a scale from 0 (worst method) to 1 (best)"
     parts = [f"{heat.methods[row]}, {heat.metrics[column].title}: {place}"]
     parts += [f"best in {best} of {plural(settings, 'setting')}"] if best else []
     parts += [f"significantly worse than the best in {worse}"] if worse else []
-    parts += [f"a control beats every method in {failing}"] if failing else []
-    return HeatCell(round(100 * score), mark, "failing" if failing else "scored", "; ".join(parts))
+    if failing:
+        apart = "" if failing == compared else ", which is left out here"
+        parts.append(f"a control beats every method in {failing} of {plural(compared, 'setting')}{apart}")
+    return HeatCell(round(100 * score), mark, "failing" if failing == compared else "scored", "; ".join(parts))

@@ -24,9 +24,12 @@ class ImagesNeeded:
     Attributes:
         significant, equivalent, undecided: pairs of methods by verdict.
         images: independent images, the fewest and the most of a pair.
-        median: images that half of the undecided pairs would need at most, were the measured difference the true one;
-            None where none is undecided or no number is known.
-        shares: by number of images (``grid``), the share of all pairs that these would decide.
+        decides: how many of the undecided pairs ``more`` images would decide: half of them, or all whose number can be
+            estimated where these are fewer.
+        more: images, were the measured differences the true ones; None where no pair's number can be estimated. There
+            is none for equal scores, and none for McNemar's test.
+        shares: by number of images (``grid``), the share of all pairs that these would decide; empty where no pair's
+            number can be estimated.
     """
 
     metric: Metric
@@ -34,7 +37,8 @@ class ImagesNeeded:
     equivalent: int
     undecided: int
     images: tuple[int, int]
-    median: int | None
+    decides: int
+    more: int | None
     shares: tuple[float, ...]
 
     @property
@@ -52,15 +56,18 @@ class ImagesNeeded:
         others = f"the {self.undecided:,} others"
         if self.undecided == 1:
             others = "the other one" if decided else "it"
-        if self.median is not None:
-            text += f" {self.median:,} images in total would decide {'half of ' * (self.undecided > 1)}{others}."
-        elif self.undecided:
-            text += f" For {others} no number can be estimated."
-        return text
+        if self.more is None:
+            return text + f" For {others} no number can be estimated." * bool(self.undecided)
+        half = self.decides == -(-self.undecided // 2)
+        part = "half of " if half else f"{self.decides:,} of "
+        text += f" {plural(self.more, 'image')} in total would decide {part * (self.undecided > 1)}{others}."
+        return text if half else f"{text} For the rest no number can be estimated."
 
     @property
     def curve(self) -> Markup:
         """The shares over the number of images (log scale), as SVG; the line marks the images of this run."""
+        if not self.shares:
+            return Markup("")
         points = " ".join(
             f"{_x(images):.1f},{_y(share):.1f}" for images, share in zip(grid(), self.shares, strict=True)
         )
@@ -90,12 +97,14 @@ def _needed(metric: Metric, pairs: pd.DataFrame, power: pd.DataFrame) -> ImagesN
     keys = ["model", "dataset", "layer", "method", "other"]
     rows = pairs.merge(power[[*keys, "needed"]], on=keys, how="left")
     needed = rows["needed"].astype("Float64").fillna(np.inf).to_numpy(dtype=float)
+    needed[rows["test"].to_numpy() != "wilcoxon"] = np.inf  # the formula is that of Wilcoxon's test
     is_open = ~rows["verdict"].isin(["better", "worse", "equivalent"]).to_numpy()
-    waiting = needed[is_open & np.isfinite(needed)]
-    shares = tuple(float((needed <= images).mean()) for images in grid())
+    waiting = np.sort(needed[is_open & np.isfinite(needed)])
+    decides = min(len(waiting), -(-undecided // 2))
+    more = int(waiting[decides - 1]) if decides else None
+    shares = tuple(float((needed <= images).mean()) for images in grid()) if np.isfinite(needed).any() else ()
     images = (int(pairs["n"].min()), int(pairs["n"].max()))
-    median = int(np.median(waiting)) if len(waiting) else None
-    return ImagesNeeded(metric, significant, equivalent, undecided, images, median, shares)
+    return ImagesNeeded(metric, significant, equivalent, undecided, images, decides, more, shares)
 
 
 def _x(images: float) -> float:

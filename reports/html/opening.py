@@ -96,6 +96,13 @@ class Opening:
         return heat_rows(self.heat)
 
     @property
+    def heat_span(self) -> str:
+        """The settings that the heat map averages over; empty where the page has a single setting."""
+        if len(self.board.blocks) < 2:
+            return ""
+        return "the settings of networks without a warning" if self.heat.hidden else "all settings"
+
+    @property
     def heat_part(self) -> str:
         """Which methods the heat map has, see ``_part``."""
         return _part(self.heat.methods)
@@ -108,11 +115,23 @@ class Opening:
     @cached_property
     def contrasts(self) -> tuple[BlockContrasts, ...]:
         """The photographs on which the methods disagree most, for the first settings that have photographs."""
-        known = set(map(_place, self.board.blocks))
-        places = [place for place in places_of(self.board.record.photos) if place in known]
-        blocks = [block for block in self.board.blocks if _place(block) in places][:MOST_CONTRASTS]
-        groups = groupby(blocks, _place)
+        places = self._places
+        groups = groupby(self._pictured[:MOST_CONTRASTS], _place)
         return tuple(each for place, group in groups for each in self._contrasts(places.index(place), list(group)))
+
+    @property
+    def without_contrasts(self) -> tuple[Block, ...]:
+        """The settings with photographs that the first screen has no room for."""
+        return tuple(self._pictured[MOST_CONTRASTS:])
+
+    @cached_property
+    def _places(self) -> list[tuple[str, str]]:
+        known = set(map(_place, self.board.blocks))
+        return [place for place in places_of(self.board.record.photos) if place in known]
+
+    @property
+    def _pictured(self) -> list[Block]:
+        return [block for block in self.board.blocks if _place(block) in self._places]
 
     def _contrasts(self, number: int, blocks: Sequence[Block]) -> Iterator[BlockContrasts]:
         """Of the layers of one network and data, whose files of maps are open meanwhile."""
@@ -120,7 +139,9 @@ class Opening:
         for block in blocks:
             values = images.disagreements(block.layer, len(images.photos))
             drawn = contrasts(images, block.layer, values)
-            yield BlockContrasts(block, number, images.layers.index(block.layer), drawn)
+            shown, total = len(images.photos), images.total
+            among = f", among the first {shown:,} of {total:,} images" if shown < total else ""
+            yield BlockContrasts(block, number, images.layers.index(block.layer), drawn, among)
 
     @cached_property
     def images_needed(self) -> tuple[ImagesNeeded, ...]:

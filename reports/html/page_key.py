@@ -14,7 +14,7 @@ from ...results.record import Record
 
 OF_EACH_RUN = ("created", "seconds", "work", "digest")  # of run.json: what differs where nothing was computed
 FILES = ("run.json", "results.parquet", "curves.parquet", "maps/index.parquet", "photos/index.parquet")
-LIBRARIES = ("numpy", "scipy", "pandas", "matplotlib", "pillow", "jinja2", "itables", "contourpy")
+LIBRARIES = ("numpy", "scipy", "pandas", "matplotlib", "seaborn", "pillow", "jinja2", "itables", "contourpy")
 SUFFIXES = {".py", ".j2", ".js", ".css", ".yaml"}
 
 

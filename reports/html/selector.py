@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import product
 
 from ...stats import QUALITY
 from ..leaderboard.board import Block, Board, Metric
@@ -17,14 +18,15 @@ class Filter:
 
     Attributes:
         first: the place of the name that the page opens with; -1 for all of them.
-        within: of each name, the places in other filters (by key) with which it can be chosen, ``-1`` for all of them.
+        within: of each layer, the pairs of a network's and a data set's place with which it can be chosen, such as
+            ``0,1``; -1 for all of them.
     """
 
     key: str
     legend: str
     names: tuple[str, ...]
     first: int
-    within: tuple[dict[str, str], ...] = ()
+    within: tuple[str, ...] = ()
 
 
 def filters(board: Board) -> tuple[Filter, ...]:
@@ -55,14 +57,11 @@ def family_of(metric: Metric) -> str:
     return metric.family or "not stated"
 
 
-def _within(blocks: Iterable[Block], layer: str, models: tuple[str, ...], datasets: tuple[str, ...]) -> dict[str, str]:
-    """The networks and the data that have a layer."""
-    here = [(block.model, block.dataset) for block in blocks if block.layer == layer]
-    places = {
-        "network": {models.index(model) for model, _ in here},
-        "data": {datasets.index(dataset) for _, dataset in here},
-    }
-    return {key: " ".join(map(str, [-1, *sorted(numbers)])) for key, numbers in places.items()}
+def _within(blocks: Iterable[Block], layer: str, models: tuple[str, ...], datasets: tuple[str, ...]) -> str:
+    """The networks and the data that have a layer, as ``Filter.within`` has them."""
+    here = [(models.index(b.model), datasets.index(b.dataset)) for b in blocks if b.layer == layer]
+    pairs = {pair for model, data in here for pair in product((-1, model), (-1, data))}
+    return " ".join(f"{model},{data}" for model, data in sorted(pairs))
 
 
 def _once(names: Iterable[str]) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -94,12 +94,20 @@ class ContestView:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """The order without something: its kind, its name, the best method then, and whether that is another method."""
+    """The order without something.
+
+    Attributes:
+        kind, name: of what is left out.
+        winner: the best method then.
+        differs: whether that is another method than in the whole order.
+        ranks: by method, the mean rank then; NaN where nothing else compares the method.
+    """
 
     kind: str
     name: str
     winner: str
     differs: bool
+    ranks: Mapping[str, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,16 +127,16 @@ class Decided:
         if not self.order:
             return []
         titles = {metric.name: metric.title for metric in self.marked.board.metrics}
-        rows = self.marked.verdicts.order().without.drop_duplicates(["kind", "without"])
-        columns = rows[["kind", "without", "winner", "differs"]].itertuples(index=False, name=None)
+        parts = self.marked.verdicts.order().without.groupby(["kind", "without"], sort=False)
         return [
             LeftOut(
                 str(kind),
                 titles.get(str(name), str(name)) if kind == "metric" else str(name),
-                str(winner),
-                bool(differs),
+                str(rows["winner"].iloc[0]),
+                bool(rows["differs"].iloc[0]),
+                dict(zip(map(str, rows["method"]), map(float, rows["rank"]), strict=True)),
             )
-            for kind, name, winner, differs in columns
+            for (kind, name), rows in parts
         ]
 
     @property

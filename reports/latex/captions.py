@@ -90,7 +90,11 @@ def _sentences(marked: Marked, scope: Scope, spread: Spread, rank: bool) -> Iter
         yield f"Costs are measured and not tested.{spans}"
     if rank:
         titles = dict.fromkeys(m.title for m in _metrics(scope) if counts_in_rank(m))
-        yield f"The rank is the mean over {join_words(titles)} of a method's mean rank over the images, 1 the best."
+        without = marked.board.disowned
+        over = f"the columns ({join_words(titles)})"
+        yield f"The rank is the mean over {over} of a method's mean rank over the images; 1 is the best."
+        if without:
+            yield f"Columns of a network with a warning ({join_words(sorted(without))}) do not count in it."
 
 
 def _shares(scope: Scope) -> Iterator[str]:

@@ -129,8 +129,13 @@ class Sheet:
         return list(dict.fromkeys(row.method for block in self.scope.blocks for row in block.methods))
 
     def rank(self, line: Line) -> float:
-        """The mean over the ranked columns of the method's mean rank over images; NaN where it is not in all."""
-        shown = [self.cell(line, column) for column in self.ranked]
+        """The mean over the ranked columns of the method's mean rank over images; NaN where it is not in all.
+
+        Networks with a warning count only in a line of their own.
+        """
+        disowned = self.marked.board.disowned
+        columns = [column for column in self.ranked if column.place.model not in disowned]
+        shown = [self.cell(line, column) for column in columns]
         counted = [each for each in shown if each and counts_in_rank(each.cell.metric)]
         ranks = [each.mark.rank for each in counted]
         return sum(ranks) / len(ranks) if ranks and all(each is not None for each in shown) else math.nan

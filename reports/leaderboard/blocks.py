@@ -37,6 +37,11 @@ class Metric:
         return "higher is better" if self.higher else "lower is better"
 
     @property
+    def read(self) -> str:
+        """What the metric reads off the network at each step of a curve: ``probability``, ``logit`` or ``value``."""
+        return self.unit if self.unit in ("probability", "logit") else "value"
+
+    @property
     def is_cost(self) -> bool:
         return self.kind == COST
 

@@ -193,6 +193,19 @@ class Board:
         """What the run's suite found out; None where the run has no such answer."""
         return suite_report(self.record, self.controls)
 
+    @cached_property
+    def warned(self) -> dict[str, str]:
+        """The warning of each network of the board that has one."""
+        shown = dict.fromkeys(block.model for block in self.blocks)
+        models = {str(model["name"]): str(model["warning"]) for model in self.record.info["models"]}
+        return {name: models[name] for name in shown if models.get(name)}
+
+    @property
+    def disowned(self) -> frozenset[str]:
+        """The networks with a warning, which no order and no mean over networks counts; none where all have one."""
+        every = {block.model for block in self.blocks}
+        return frozenset(self.warned) if set(self.warned) < every else frozenset()
+
     def of(self, kind: str = QUALITY) -> tuple[Metric, ...]:
         return tuple(metric for metric in self.metrics if metric.kind == kind)
 

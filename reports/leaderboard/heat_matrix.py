@@ -26,11 +26,13 @@ class HeatMatrix:
         metrics: of the k columns, in the study's order, of every family but cost; each protocol is a column.
         score: (m, k): the mean score in its metric's direction, scaled in each setting so that the best method has 1
             and the worst 0, then averaged over the settings; 1 for all where they tie. NaN without a comparable mean.
+            Settings in which a control beats every method count only where there are no others.
         settings: (m, k): how many settings have such a score.
         best: (m, k): in how many of them the method has the best mean, ties included.
         worse: (m, k): in how many of them it is significantly worse than a method with the best mean (a dagger).
         compared: (k,): how many settings have the metric.
         failing: (k,): in how many of them a control beats every method, so that the metric fails the sanity check.
+        hidden: the networks that are left out because of a warning.
     """
 
     methods: tuple[str, ...]
@@ -41,6 +43,7 @@ class HeatMatrix:
     worse: Counts
     compared: Counts
     failing: Counts
+    hidden: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, marked: Marked, setting: tuple[str, str, str] | None = None) -> HeatMatrix:
@@ -50,18 +53,19 @@ class HeatMatrix:
             setting: network, dataset and layer, as ``Block`` has them; None for all.
         """
         board = marked.board
-        hidden = set(marked.verdicts.order().disowned)
+        hidden = () if setting else marked.verdicts.order().disowned
         shown = [c for c in board.contests if (c.key[:3] == setting if setting else c.key[0] not in hidden)]
         groups = [[c for c in shown if c.key[3:] == (metric.name, metric.protocol)] for metric in board.of()]
         metrics = tuple(metric for metric, group in zip(board.of(), groups, strict=True) if group)
         groups = [group for group in groups if group]
         methods = _methods(marked)
-        columns = [_column(marked, group, methods) for group in groups]
+        trusted = [[c for c in group if c.key not in board.gamed] or group for group in groups]
+        columns = [_column(marked, group, methods) for group in trusted]
         score, settings, best, worse = (_table([column[side] for column in columns], methods) for side in range(4))
         compared = np.array([len(group) for group in groups], dtype=np.int64)
         failing = np.array([sum(c.key in board.gamed for c in group) for group in groups], dtype=np.int64)
         whole = [each.astype(np.int64) for each in (settings, best, worse)]
-        return cls(methods, metrics, score, whole[0], whole[1], whole[2], compared, failing)
+        return cls(methods, metrics, score, whole[0], whole[1], whole[2], compared, failing, hidden)
 
 
 def _methods(marked: Marked) -> tuple[str, ...]:

@@ -37,6 +37,7 @@ def _sentences(marked: Marked, with_intervals: bool) -> Iterator[str]:
     yield f"Means are over images.{' ' + intervals(board) if with_intervals else ''}"
     yield from _tests(marked)
     yield from left_out
+    yield from (f"Warning of {name}: {warning.rstrip('.')}." for name, warning in board.warned.items())
     if board.controls:
         names = join_words(m["name"] for m in info["methods"] if m["name"] in board.controls)
         yield f"The controls ({names}) are neither ranked nor called best."

@@ -40,7 +40,7 @@ def _order(marked: Marked) -> list[str]:
     """The best method overall, how clearly, and what is not in the order."""
     answer = Answer.of(marked)
     if answer.verdict == "too few images":
-        return [f"No method is called best overall: {answer.verdict_text}."]
+        return [" ".join([f"No method is called best overall: {answer.verdict_text}.", *answer.left_out])]
     return [" ".join(answer.quotable)] if answer.quotable else []
 
 

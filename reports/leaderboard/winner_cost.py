@@ -15,6 +15,7 @@ from ...stats import COST
 from .board import Board, Metric
 
 Setting: TypeAlias = tuple[str, ...]
+_EQUAL = 1e-9  # two costs that are counted are the same up to here
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,8 @@ class WinnerCost:
             upper one, and the other way round; NaN for what is counted and not timed.
         lowest, highest: the smallest and the largest ratio of a setting.
         settings: how many networks x data x layers have both costs.
+        wanted: of how many.
+        cheaper, dearer: in how many settings the method's whole range is below, or above, the other's.
     """
 
     metric: Metric
@@ -40,6 +43,9 @@ class WinnerCost:
     lowest: float
     highest: float
     settings: int
+    wanted: int
+    cheaper: int
+    dearer: int
 
     @classmethod
     def of(cls, board: Board, method: str, other: str, settings: Collection[Setting]) -> WinnerCost | None:
@@ -60,26 +66,44 @@ class WinnerCost:
         ]
         if not ratios:
             return None
-        logs = np.log(np.array(ratios))
+        spans = np.array(ratios)
+        logs = np.log(spans)
         ratio, low, high = (float(value) for value in np.exp(logs.mean(0)))
         spread = (math.exp(logs[:, 0].min()), math.exp(logs[:, 0].max()))
-        return cls(metric, method, other, ratio, low, high, *spread, len(ratios))
+        lowest, highest = (np.where(np.isnan(spans[:, side]), spans[:, 0], spans[:, side]) for side in (1, 2))
+        cheaper, dearer = int((highest < 1 - _EQUAL).sum()), int((lowest > 1 + _EQUAL).sum())
+        return cls(metric, method, other, ratio, low, high, *spread, len(ratios), len(settings), cheaper, dearer)
 
     @property
     def same(self) -> bool:
-        """Whether the quartiles of the two overlap; without quartiles, whether the costs are equal."""
+        """Whether the quartiles of the two overlap over the settings, and settings do not contradict each other.
+
+        Without quartiles: whether the costs are equal.
+        """
         if math.isnan(self.low) or math.isnan(self.high):
-            return math.isclose(self.ratio, 1, rel_tol=1e-9)
-        return self.low <= 1 <= self.high
+            return math.isclose(self.ratio, 1, rel_tol=_EQUAL) and not self.mixed
+        return self.low <= 1 <= self.high and not self.mixed
+
+    @property
+    def mixed(self) -> bool:
+        """Whether the method is clearly cheaper in one setting and clearly dearer in another."""
+        return self.cheaper > 0 and self.dearer > 0
 
     @property
     def text(self) -> str:
         """One sentence, such as ``Score-CAM takes 11.3 times the runtime of Grad-CAM (quartiles 10.6 to 12.0).``"""
         timed = not (math.isnan(self.low) or math.isnan(self.high))
         notes = [f"quartiles {times(self.low)} to {times(self.high)}"] if timed else []
+        over = plural(self.settings, "setting")
+        over = over if self.settings == self.wanted else f"{self.settings} of {plural(self.wanted, 'setting')}"
         if self.settings > 1:
-            span = f"{times(self.lowest)} to {times(self.highest)}"
-            notes.append(f"{span} over {plural(self.settings, 'setting')}")
+            notes.append(f"{times(self.lowest)} to {times(self.highest)} over {over}")
+        elif self.wanted > 1:
+            notes.append(f"in {over}")
+        if self.mixed:
+            less, more = plural(self.cheaper, "setting"), plural(self.dearer, "setting")
+            text = f"{self.method} takes less {self.metric.title} than {self.other} in {less}, and more in {more}"
+            return f"{text} (ratio {times(self.lowest)} to {times(self.highest)})."
         if not self.same and times(self.ratio) != times(1):
             after = f" ({'; '.join(notes)})" if notes else ""
             return f"{self.method} takes {times(self.ratio)} times the {self.metric.title} of {self.other}{after}."

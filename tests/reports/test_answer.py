@@ -224,6 +224,32 @@ def test_costs_over_settings_are_a_geometric_mean_with_their_spread(base: Record
     assert cost.settings == 2
 
 
+def test_settings_that_contradict_each_other_are_not_the_same(base: Record) -> None:
+    """Ten times as much on one network, and a tenth on the other: the geometric mean is 1."""
+    table = base.results.copy()
+    for model, ann in (("net", 20.0), ("odd", 0.2)):
+        for name, value in (("ann", ann), ("bob", 2.0)):
+            for part, factor in (("", 1.0), (".q1", 0.97), (".q3", 1.03)):
+                hit = (table["model"] == model) & (table["method"] == name) & (table["metric"] == f"runtime{part}")
+                assert hit.any()
+                table.loc[hit, "value"] = value * factor
+    both = [replace(each, model=model) for each in CLEAR for model in ("net", "odd")]
+    cost = Answer.of(marked(replace(base, results=table), both)).cost
+    assert cost is not None
+    assert cost.ratio == pytest.approx(1)
+    assert not cost.same
+    text = "ann takes less runtime than bob in 1 setting, and more in 1 setting (ratio 0.10 to 10.0)."
+    assert cost.text == text
+
+
+def test_a_cost_of_some_settings_says_so(base: Record) -> None:
+    settings = [(model, "photos", layer) for model, layer in (("net", "last"), ("net", "none"))]
+    cost = WinnerCost.of(marked(base, CLEAR).board, "ann", "bob", settings)
+    assert cost is not None
+    assert (cost.settings, cost.wanted) == (1, 2)
+    assert "in 1 of 2 settings" in cost.text
+
+
 def test_a_run_without_costs_or_without_two_methods_has_no_such_answer(base: Record, tmp_path: Path) -> None:
     assert WinnerCost.of(marked(base, CLEAR).board, "ann", "bob", [("net", "photos", "elsewhere")]) is None
     assert Answer.of(marked(replace(base, results=base.results[base.results["sample"].notna()]), CLEAR)).cost is None

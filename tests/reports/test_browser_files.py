@@ -58,6 +58,13 @@ def test_the_command_of_a_chosen_table_writes_that_table(browser: Any, page: Pat
     tab.locator("section[aria-labelledby=paper] summary").first.click()
     form, command = tab.locator("#paper-table"), tab.locator("#paper-command")
     assert command.inner_text() == "benchbench report RUN --format latex"
+    methods = form.get_by_role("group", name="Methods").get_by_role("checkbox")
+    for box in methods.all():
+        box.uncheck()
+    assert command.inner_text() == "Choose at least one of --methods."
+    for box in methods.all():
+        box.check()
+    assert command.inner_text() == "benchbench report RUN --format latex"
     form.get_by_label("layercam").uncheck()
     for title in ("average drop", "increase in confidence", "average gain"):
         form.get_by_label(title).uncheck()

@@ -128,11 +128,14 @@ def test_a_link_shows_what_its_sender_saw(heard: Heard, browser: Any) -> None:
     "fragment",
     ["#nowhere", "#leaderboard?network=nope&layer=%E0%A4%A", "#?", "#%E0%A4%A", "#leaderboard?network", "#x?x=1#y"],
 )
-def test_an_address_that_means_nothing_changes_nothing(browser: Any, many_page: Path, fragment: str) -> None:
+def test_an_address_that_means_nothing_changes_nothing_and_is_told(
+    browser: Any, many_page: Path, fragment: str
+) -> None:
     visited = visit(browser, many_page)
     visited.tab.goto(f"{many_page.as_uri()}{fragment}")
     visited.tab.reload()
     assert shown(visited.tab, "leaderboard") == 1
+    assert visited.tab.locator("#absent").is_visible() == ("=" in fragment or fragment.endswith("network"))
     assert visited.complaints == []
     visited.tab.close()
 

@@ -7,12 +7,16 @@ import json
 import math
 from typing import Any
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.figure import Figure
 
-from benchbench.reports.figures import charts, plotly_parts
+from benchbench.reports.figures import charts, curves, plotly_parts
+from benchbench.reports.figures.style import Look
 from benchbench.reports.html.page import Page
+from benchbench.reports.leaderboard.board import Metric
 from benchbench.reports.leaderboard.marks import Marked
 from benchbench.results.record import Record
 from benchbench.stats import curve_bands, curve_differences
@@ -31,6 +35,27 @@ def lines(view: dict[str, Any], axis: str) -> dict[int, dict[str, Any]]:
 def known(chart: plotly_parts.Chart | None) -> plotly_parts.Chart:
     assert chart is not None
     return chart
+
+
+@pytest.mark.parametrize(
+    ("unit", "title", "from_zero"),
+    [
+        ("probability", "mean probability", True),
+        ("logit", "mean logit", False),
+        ("share of correct answers", "mean value", True),
+    ],
+)
+def test_an_axis_says_what_the_metric_reads(unit: str, title: str, from_zero: bool) -> None:
+    """Logits may be negative: no axis cuts them off."""
+    metric = Metric("deletion", "any", "deletion AUC", False, unit, "quality")
+    _, _, axis = charts._curve_axes(metric)
+    assert axis["title"] == {"text": title}
+    assert ("rangemode" in axis) == from_zero
+    part = pd.DataFrame({"method": "a", "x": [0.0, 1.0], "mean": [2.0, -3.0], "low": [1.0, -4.0], "high": [3.0, -2.0]})
+    drawn = Figure().add_subplot()
+    curves._curve_panel(drawn, metric, part, {"a": Look("#000000", "-", "o", False)})
+    assert drawn.get_ylabel() == title
+    assert (drawn.get_ylim()[0] < -3) != from_zero
 
 
 def test_curves_are_the_bands_of_the_statistics(shown: Page, plain: Record) -> None:

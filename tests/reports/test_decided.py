@@ -10,6 +10,7 @@ import pytest
 
 from benchbench.reports import number_format
 from benchbench.reports.html import document
+from benchbench.reports.html.finding_files import without_table
 from benchbench.reports.html.significance import Decided
 from benchbench.reports.leaderboard import summary
 from benchbench.reports.leaderboard.marks import Marked
@@ -100,6 +101,21 @@ def test_the_order_is_the_ranking(sure: Record) -> None:
     best, rank = table["method"].iloc[0], number_format.fixed(table["rank"].iloc[0], 2)
     assert f"Best overall: {best} (mean rank {rank} of {len(table)}, 95 % CI" in sentence
     assert number_format.fixed(table["rank_low"].iloc[0], 2) in sentence
+
+
+def test_what_is_left_out_stands_with_the_ranks_of_the_run(plain: Record) -> None:
+    decided = Decided(marked_of(plain))
+    table = marked_of(plain).verdicts.order().without
+    assert decided.without
+    titles = {metric.title: metric.name for metric in decided.marked.board.metrics}
+    for row in decided.without:
+        name = titles[row.name] if row.kind == "metric" else row.name
+        rows = table[(table["kind"] == row.kind) & (table["without"] == name)]
+        assert dict(row.ranks) == pytest.approx(dict(zip(rows["method"], rows["rank"], strict=True)), nan_ok=True)
+        assert set(row.ranks) == {each["method"] for each in decided.order}
+    (_, _, files, _) = without_table(decided.without)
+    assert [f"rank of {method}" for method in decided.without[0].ranks] == list(files.columns[4:])
+    assert files["rank of gradcam"].tolist() == pytest.approx([row.ranks["gradcam"] for row in decided.without])
 
 
 def test_the_leaderboard_has_the_marks(sure: Record) -> None:

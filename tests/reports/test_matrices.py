@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from benchbench.reports.html.heat import heat_rows
 from benchbench.reports.leaderboard.family_ranks import FamilyRanks
 from benchbench.reports.leaderboard.heat_matrix import HeatMatrix
 from benchbench.results.record import Record
@@ -111,6 +112,26 @@ def test_a_metric_that_a_control_wins_is_flagged(base: Record) -> None:
     won = replace(POINTING, values=levels(0.5, 0.6, 0.1, 0.4, control=0.99))
     heat = HeatMatrix.of(marked(base, [DELETION, won]))
     assert heat.failing.tolist() == [0, 1]
+
+
+def test_a_setting_that_a_control_wins_does_not_count_beside_others(base: Record) -> None:
+    """On the other network the order is reversed, and a control wins: the score is that of the first network."""
+    won = replace(DELETION, model="odd", values=levels(0.2, 0.4, 0.6, 0.8, control=0.99))
+    heat = HeatMatrix.of(marked(base, [DELETION, won]))
+    by_name = dict(zip(heat.methods, heat.score[:, 0], strict=True))
+    assert by_name == pytest.approx({"ann": 1, "bob": 2 / 3, "cid": 1 / 3, "dan": 0})
+    assert (heat.failing.tolist(), heat.compared.tolist(), heat.settings[:, 0].tolist()) == ([1], [2], [1] * 4)
+    cells = {name: cells[0] for name, cells in heat_rows(heat)}
+    assert cells["ann"].kind == "scored"
+    assert cells["ann"].text.endswith("a control beats every method in 1 of 2 settings, which is left out here")
+    every = HeatMatrix.of(marked(base, [replace(won, model="net"), won]))
+    assert {cells[0].kind for _, cells in heat_rows(every)} == {"failing"}
+
+
+def test_networks_with_a_warning_are_named_as_hidden(base: Record) -> None:
+    both = [DELETION, replace(DELETION, model="odd")]
+    assert HeatMatrix.of(marked(base, both, {"odd": "odd has RANDOM weights"})).hidden == ("odd",)
+    assert HeatMatrix.of(marked(base, both)).hidden == ()
 
 
 def test_equal_means_all_have_one_and_missing_ones_have_none(base: Record) -> None:

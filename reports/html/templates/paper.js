@@ -1,9 +1,11 @@
 // The command that writes a table of the reader's choice: of each group what is chosen, unless it is all of it.
 const form = document.getElementById("paper-table");
 form.addEventListener("change", () => {
-  const chosen = new FormData(form);
-  const groups = [...new Set(chosen.keys())].map((name) => [name, chosen.getAll(name)]);
-  const isUsual = ([name, values]) => values[0] === "usual" || values.length === form.elements[name].length;
-  const words = groups.filter((group) => !isUsual(group)).map(([name, values]) => `${name} ${values}`.trim());
-  document.getElementById("paper-command").textContent = ["benchbench report RUN --format latex", ...words].join(" ");
+  const names = new Set([...form.elements].map(({ name }) => name).filter(Boolean));
+  const groups = [...names].map((name) => [name, new FormData(form).getAll(name), form.elements[name]]);
+  const none = groups.find(([, values, boxes]) => !values.length && boxes instanceof RadioNodeList);
+  const differs = ([, values, { length }]) => values.length && values[0] !== "usual" && values.length !== length;
+  const words = groups.filter(differs).map(([name, values]) => ` ${name} ${values}`.trimEnd());
+  const command = none ? `Choose at least one of ${none[0]}.` : `benchbench report RUN --format latex${words.join("")}`;
+  document.getElementById("paper-command").textContent = command;
 });

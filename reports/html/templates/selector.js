@@ -1,12 +1,11 @@
-// One setting for the whole page. Styles hide what the selector at the top does not choose; here the address gets the
-// setting, so that a link shows what its sender saw, and the gallery and the points are told of it.
+// One setting for the whole page: styles hide what is not chosen; here the address gets it, and gallery and points are told.
 const form = document.getElementById("selector") ?? document.createElement("form");
 const { network, data, layer } = form.elements;
 
 function apply() {
   // A network has no layers of another: these cannot be chosen, and the network's last layer takes their place.
-  const fits = ({ dataset }, box) => dataset[box?.name]?.split(" ").includes(String(box.selectedIndex - 1)) ?? true;
-  for (const option of layer?.options ?? []) option.disabled = !fits(option, network) || !fits(option, data);
+  const pair = [network, data].map((box) => (box?.selectedIndex ?? 0) - 1).join();
+  for (const option of layer?.options ?? []) option.disabled = option.dataset.pairs?.split(" ").includes(pair) === false;
   if (layer?.selectedOptions[0].disabled) [...layer.options].findLast((option) => !option.disabled).selected = true;
   document.dispatchEvent(new CustomEvent("setting", { detail: Object.fromEntries(new FormData(form)) }));
 }
@@ -20,7 +19,7 @@ function read() {
   const [anchor, words] = location.hash.slice(1).split("?");
   for (const [key, name] of new URLSearchParams(words)) {
     const option = [...(form.elements[key]?.options ?? [])].find(({ value }) => value === name);
-    if (option) option.selected = true;
+    (option ?? document.getElementById("absent").dataset).selected = true; // of the note, which styles show then
   }
   if (words) apply();
   const target = document.getElementById(anchor);
