@@ -115,12 +115,12 @@ def passes(count: PassCount, *, images: Images = "one") -> Scored:
 def study_runtime(share: CostShare) -> Scored:
     """Milliseconds per image that this study took to make the method's maps, its part of shared work included.
 
-    What serves several methods is divided into equal parts among those that used it, at all layers: the forward among
-    all, the backward among those that need a gradient, masks' scores among those that ask for them; and what is made
-    once in a run (the network cut behind a layer) among all who ever used it. As it happened: no warm-up, in the run's
-    batches, beside the threads that load images. To prepare the network, load images, store maps and score metrics is
-    no method's. Parts: ``own`` and ``shared``, in ms; ``images``. Only of a run that made all of the study's maps of a
-    shard: see docs/definitions.md.
+    Methods that share work have equal parts of its time, over all layers: all methods share the forward pass, methods
+    that need a gradient share the backward pass, and methods that ask for masks' scores share these. All methods that
+    use it share what is made once in a run, such as the network behind a layer. The time is measured as the run works:
+    without a warm-up, in the run's batches, beside the threads that load images. No method pays for preparing the
+    network, loading images, storing maps or scoring metrics. Parts: ``own`` and ``shared``, in ms; ``images``. The
+    metric needs a run that made all of the study's maps of a shard: see docs/definitions.md.
     """
     own_time = 1000 * share.own_seconds
     parts = {"own": own_time, "shared": 1000 * share.seconds - own_time, "images": float(share.images)}

@@ -46,7 +46,7 @@ def twin_gaps(pairs: pd.DataFrame, info: Mapping[str, Any], scales: Scales) -> p
         independent images; ``gap``: the mean of the method's value minus the twin's, so that more is better for the
         method, with its 95 % interval ``low``, ``high``; ``p_holm`` and ``effect`` of the paired test; and ``verdict``:
         ``better`` where the method's own map is significantly better, as it must be, ``worse``, ``equivalent``,
-        ``undecided`` or ``incomparable``.
+        ``inconclusive`` or ``incomparable``.
     """
     known = twins_of(info)
     kinds = [known.get(pair, "") for pair in zip(pairs["method"], pairs["other"], strict=True)]

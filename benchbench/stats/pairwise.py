@@ -32,7 +32,7 @@ from .units import Places, by_unit, gaps_by_unit
 
 ALPHA = 0.05
 _VALUES_AT_ONCE = 2_000_000  # of pairs that are tested together
-BETTER, WORSE, EQUIVALENT, UNDECIDED, INCOMPARABLE = "better", "worse", "equivalent", "undecided", "incomparable"
+BETTER, WORSE, EQUIVALENT, INCONCLUSIVE, INCOMPARABLE = "better", "worse", "equivalent", "inconclusive", "incomparable"
 COLUMNS = [
     *CONTEST,
     "method",
@@ -83,7 +83,7 @@ def pairs(
 
         - ``better``, ``worse``: p_holm < 0.05, by the sign of the effect;
         - ``equivalent``: not significantly different, and ``equivalent``;
-        - ``undecided``: neither; ``incomparable``: no image where both could be compared.
+        - ``inconclusive``: neither; ``incomparable``: no image where both could be compared.
     """
     return pairs_of(scores(results, scales, controls), margin, seed)
 
@@ -211,7 +211,7 @@ def _verdict(p: float, effect: float, equivalent: bool) -> str:
         return INCOMPARABLE
     if p < ALPHA and effect:
         return BETTER if effect > 0 else WORSE
-    return EQUIVALENT if equivalent else UNDECIDED
+    return EQUIVALENT if equivalent else INCONCLUSIVE
 
 
 def significant(table: pd.DataFrame) -> pd.Series[bool]:

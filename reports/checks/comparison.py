@@ -24,7 +24,7 @@ from ..escape import csv, markdown, one_line
 from ..number_format import decimals_for_intervals, decimals_for_measurements, fixed, interval, p_value
 
 FORMATS = ("table", "csv", "markdown", "json")
-VERDICTS = ("better", "worse", "equivalent", "undecided", "incomparable")
+VERDICTS = ("better", "worse", "equivalent", "inconclusive", "incomparable")
 PLACE = ["model", "dataset", "layer"]
 STYLES = {"better": "green", "worse": "bold red", "incomparable": "yellow"}
 HEADS = ("metric", "A", "B", "B - A [95 %]", "verdict of B")
@@ -47,7 +47,7 @@ class RunComparison:
 
     @property
     def summary(self) -> str:
-        """Of run B: how many comparisons are better, worse, equivalent, undecided, incomparable."""
+        """Of run B: how many comparisons are better, worse, equivalent, inconclusive, incomparable."""
         counts = Counter(map(str, self.quality["verdict"]))
         tally = join_words(f"{counts[verdict]} {verdict}" for verdict in VERDICTS)
         return f"B compared with A in {plural(len(self.quality), 'quality comparison')}: {tally}."

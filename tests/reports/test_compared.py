@@ -92,7 +92,7 @@ def test_the_terminal_has_every_verdict_in_80_columns(runs: tuple[Record, Record
     assert max(len(line.rstrip()) for line in text.splitlines()) <= 80
     flat = " ".join(text.split())
     counts = versus(*runs)["verdict"].value_counts()
-    tally = ", ".join(f"{counts.get(v, 0)} {v}" for v in ("better", "worse", "equivalent", "undecided"))
+    tally = ", ".join(f"{counts.get(v, 0)} {v}" for v in ("better", "worse", "equivalent", "inconclusive"))
     assert f"in 25 quality comparisons: {tally} and {counts.get('incomparable', 0)} incomparable." in flat
     assert (counts["better"], counts["worse"]) == (1, 1)
     assert "p < 0.001" in flat

@@ -62,19 +62,19 @@ def images_of(needs: list[int | None], verdicts: list[str], test: str = "wilcoxo
     ],
 )
 def test_so_many_images_decide_so_many_open_pairs(needs: list[int | None], decides: int, more: int | None) -> None:
-    of_these = images_of(needs, ["undecided"] * len(needs))
+    of_these = images_of(needs, ["inconclusive"] * len(needs))
     assert (of_these.decides, of_these.more) == (decides, more)
     assert sum(need is not None and need <= (more or 0) for need in needs) == decides
 
 
 def test_decided_pairs_do_not_count() -> None:
-    of_these = images_of([10, 20, 300], ["better", "equivalent", "undecided"])
+    of_these = images_of([10, 20, 300], ["better", "equivalent", "inconclusive"])
     assert (of_these.undecided, of_these.decides, of_these.more) == (1, 1, 300)
     assert of_these.shares[0] == pytest.approx(1 / 3)
 
 
 def test_mcnemars_test_has_no_number_and_no_curve() -> None:
-    of_these = images_of([100, 200], ["undecided", "undecided"], test="mcnemar")
+    of_these = images_of([100, 200], ["inconclusive", "inconclusive"], test="mcnemar")
     assert of_these.more is None
     assert of_these.curve == ""
     assert of_these.sentence.endswith("For the 2 others no number can be estimated.")

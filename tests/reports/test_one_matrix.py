@@ -34,7 +34,7 @@ def record(tmp_path_factory: pytest.TempPathFactory) -> Record:
 def judged(record: Record, seed: int) -> tuple[Marked, pd.DataFrame]:
     """The run with verdicts drawn at random, and the p values that go with them; and the pairs of deletion."""
     draw, table = np.random.default_rng(seed), marked_of(record).verdicts.pairs.copy()
-    words = draw.choice(["better", "worse", "equivalent", "undecided"], len(table))
+    words = draw.choice(["better", "worse", "equivalent", "inconclusive"], len(table))
     table["verdict"] = words
     table["p_holm"] = np.where(np.isin(words, ["better", "worse"]), 0.01, 0.5)
     table["effect"] = np.select([words == "better", words == "worse"], [0.7, -0.7], 0.1)

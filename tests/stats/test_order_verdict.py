@@ -41,7 +41,7 @@ def test_a_single_comparison_has_the_verdict_of_its_test() -> None:
     assert tested["a", "b"] == "better"
     assert (here["b"].better, here["b"].worse, here["b"].lead, here["b"].beaten) == (1, 0, 1.0, True)
     assert here["c"].beaten == (tested["a", "c"] == "better")
-    assert here["c"].level == (tested["a", "c"] in ("undecided", "equivalent"))
+    assert here["c"].level == (tested["a", "c"] in ("inconclusive", "equivalent"))
 
 
 def test_the_weights_of_the_order_decide_and_not_the_number_of_comparisons() -> None:
@@ -86,7 +86,7 @@ def test_two_equal_methods_are_seldom_called_clear() -> None:
     shares, tested = WinShares.of(in_order(list(scores(one, scales)))), pairs(one, scales)
     common, noise = draw.normal(size=(images, studies, 1)), 0.7 * draw.normal(size=(images, studies, len(metrics)))
     p, effect = signed_rank((common + noise).reshape(images, -1))
-    said = np.where(p < 0.05, np.where(effect > 0, "better", "worse"), "undecided").reshape(studies, -1)
+    said = np.where(p < 0.05, np.where(effect > 0, "better", "worse"), "inconclusive").reshape(studies, -1)
     claims = sum(against_best(shares, tested.assign(verdict=study), best)[0].beaten for study in said for best in "ab")
-    assert (said != "undecided").mean() == pytest.approx(0.05, abs=0.015), "the tests are not asleep"
+    assert (said != "inconclusive").mean() == pytest.approx(0.05, abs=0.015), "the tests are not asleep"
     assert 0 < claims <= studies * 0.05 + 3 * np.sqrt(studies * 0.05 * 0.95)

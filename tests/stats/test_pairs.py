@@ -71,7 +71,7 @@ def test_the_verdict_is_equivalent_within_one_percent_of_the_range() -> None:
     assert (near["verdict"], near["equivalent"], near["margin"]) == ("equivalent", True, 0.01)
     assert near["p_holm"] > 0.05
     assert (pair(table, "a", "c")["verdict"], pair(table, "a", "c")["equivalent"]) == ("worse", False)
-    assert pair(pairs(results(values), SCALES, margin=0.001), "a", "b")["verdict"] == "undecided"
+    assert pair(pairs(results(values), SCALES, margin=0.001), "a", "b")["verdict"] == "inconclusive"
 
 
 def test_a_significant_difference_within_the_margin_is_called_significant_and_marked_equivalent() -> None:
@@ -87,7 +87,7 @@ def test_a_metric_without_bounds_is_never_equivalent() -> None:
     base = np.random.default_rng(0).normal(size=400)
     for margin in (None, 0.1):
         table = pairs(results({"a": base, "b": base}, "loss"), SCALES, margin=margin)
-        assert table["verdict"].tolist() == ["undecided"]
+        assert table["verdict"].tolist() == ["inconclusive"]
     assert pairs(results({"a": base, "b": base}, "loss"), SCALES, margin=0.1)["margin"].tolist() == [0.1]
 
 
@@ -181,7 +181,7 @@ def test_an_empty_table_and_one_method_have_no_pairs() -> None:
     assert pairs(results({"a": [0.5, 0.6]}).iloc[:0], SCALES).columns.tolist() == COLUMNS
 
 
-@pytest.mark.parametrize(("count", "verdict"), [(298, "undecided"), (299, "equivalent")])
+@pytest.mark.parametrize(("count", "verdict"), [(298, "inconclusive"), (299, "equivalent")])
 def test_equal_values_are_equivalent_from_as_many_images_as_the_rule_of_three_asks(count: int, verdict: str) -> None:
     """0.99^298 is above 5 %: a method that is worse by the whole range on 1 % of the images could look like this."""
     base = np.linspace(0, 1, count)
@@ -193,4 +193,4 @@ def test_values_outside_the_stated_range_have_no_margin_and_no_exact_interval() 
     base = np.linspace(0, 4.9, 400)
     row = pairs(results({"a": base, "b": base}), SCALES).iloc[0]
     assert np.isnan(row["margin"])
-    assert row["verdict"] == "undecided"
+    assert row["verdict"] == "inconclusive"

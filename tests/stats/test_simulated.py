@@ -73,7 +73,7 @@ def test_a_study_of_the_announced_size_finds_the_planted_difference() -> None:
         }
     table = pairs(of_models(studies, "loss"), SCALES, margin=0.0)
     verdicts = table["verdict"].to_numpy().reshape(200, 3)
-    power, honest = (verdicts[:, 0] == "worse").mean(), (verdicts[:, 2] == "undecided").mean()
+    power, honest = (verdicts[:, 0] == "worse").mean(), (verdicts[:, 2] == "inconclusive").mean()
     assert 0.76 < power < 0.9
     assert honest > 0.95 - 3 * np.sqrt(0.05 * 0.95 / 400)
 

@@ -64,7 +64,7 @@ def test_the_second_run_is_compared_with_the_first() -> None:
     p = scipy.stats.wilcoxon(BETTER - BASE, method="exact").pvalue
     assert cam["p"] == pytest.approx(p)
     assert cam["p_holm"] == pytest.approx(2 * p), "two cells of one metric"
-    assert gradcam["verdict"] == "undecided"
+    assert gradcam["verdict"] == "inconclusive"
     assert gradcam["mean_difference"] == 0
     assert gradcam["high"] == pytest.approx(1 - 0.025 ** (1 / 30)), "30 equal images bound a difference at 12 %"
 
