@@ -30,7 +30,9 @@ class CellReader:
     """Reads cells from the store.
 
     The cells of metrics that are made over all images are kept: their values are chosen or pooled first, and their rows
-    are written afterwards. Every other cell is read when its rows are made, and forgotten.
+    are written afterwards. They are read together, shard by shard, because the cells of a shard are in one pack; those
+    who choose and pool ask for one method's cells of all shards. Every other cell is read when its rows are made, and
+    forgotten.
 
     Attributes:
         absent: the cells that were asked for and are not there.
@@ -39,18 +41,19 @@ class CellReader:
     def __init__(self, tasks: Sequence[Task], store: Store) -> None:
         plugins = [(cell.name, cell.metric.plugin) for task in tasks for cell in task.metrics]
         self._kept = {name for name, plugin in plugins if plugin.held_out is not None or plugin.pooled is not None}
+        self._waits = True  # whether the kept cells are still to be read
         self._pages: dict[str, dict[str, Any]] = {}
         self._tasks, self._store = tasks, store
         self.absent: set[str] = set()
 
     def __call__(self, name: str) -> dict[str, Any]:
         """The cell; one that is not there, or not what was written, has ``ABSENT`` for each sample."""
+        if self._waits and name in self._kept:
+            self._waits = False
+            cells = (cell for task in self._tasks for cell in task.metrics if not cell.maps.skip)
+            self._pages = {cell.name: self._read(cell.name) for cell in cells if cell.name in self._kept}
         page = self._pages.get(name)
-        if page is None:
-            page = self._read(name)
-            if name in self._kept:
-                self._pages[name] = page
-        return page
+        return self._read(name) if page is None else page
 
     def _read(self, name: str) -> dict[str, Any]:
         try:

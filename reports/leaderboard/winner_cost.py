@@ -72,7 +72,7 @@ class WinnerCost:
         spread = (math.exp(logs[:, 0].min()), math.exp(logs[:, 0].max()))
         lowest, highest = (np.where(np.isnan(spans[:, side]), spans[:, 0], spans[:, side]) for side in (1, 2))
         cheaper, dearer = int((highest < 1 - _EQUAL).sum()), int((lowest > 1 + _EQUAL).sum())
-        return cls(metric, method, other, ratio, low, high, *spread, len(ratios), len(settings), cheaper, dearer)
+        return cls(metric, method, other, ratio, low, high, *spread, len(ratios), len(set(settings)), cheaper, dearer)
 
     @property
     def same(self) -> bool:
