@@ -9,6 +9,8 @@ from urllib.parse import parse_qs
 
 import pytest
 
+from benchbench.reports.html.selector import _within
+from benchbench.reports.leaderboard.blocks import Block
 from benchbench.results.record import Record
 
 from .chromium import Heard, visit
@@ -86,14 +88,22 @@ def test_a_network_without_a_layer_takes_its_last_one(heard: Heard) -> None:
     """Both networks of the page have both layers; here the second has lost one."""
     layer = heard.tab.locator("#selector").get_by_label("Layer")
     options = layer.locator("option:not(:first-child)")
-    assert [option.get_attribute("data-network") for option in options.all()] == ["-1 0 1", "-1 0 1"]
-    options.nth(1).evaluate("option => { option.dataset.network = '-1 0' }")
+    every = " ".join(f"{network},{data}" for network in (-1, 0, 1) for data in (-1, 0, 1))
+    assert [option.get_attribute("data-pairs") for option in options.all()] == [every, every]
+    options.nth(1).evaluate("option => { option.dataset.pairs = '-1,-1 -1,0 -1,1 0,-1 0,0 0,1' }")
     choose(heard.tab, "Network", "othernet")
     assert layer.evaluate("box => box.value") == "stage3"
     assert options.nth(1).is_disabled()
     assert setting(heard.tab)["layer"] == "stage3"
     choose(heard.tab, "Network", "tinynet")
     assert options.nth(1).is_enabled()
+
+
+def test_a_layer_of_other_pairs_cannot_be_chosen() -> None:
+    """A layer of the first network on the first data, and of the second on the second, has no other pair."""
+    blocks = [Block(*place, (), (), ()) for place in (("a", "x", "last"), ("b", "y", "last"))]
+    pairs = _within(blocks, "last", ("a", "b"), ("x", "y")).split()
+    assert pairs == ["-1,-1", "-1,0", "-1,1", "0,-1", "0,0", "1,-1", "1,1"]
 
 
 def test_the_gallery_and_the_points_follow(heard: Heard) -> None:
@@ -133,9 +143,9 @@ def test_an_address_that_means_nothing_changes_nothing_and_is_told(
 ) -> None:
     visited = visit(browser, many_page)
     visited.tab.goto(f"{many_page.as_uri()}{fragment}")
+    assert visited.tab.locator("#absent").is_visible() == ("=" in fragment or fragment.endswith("network"))
     visited.tab.reload()
     assert shown(visited.tab, "leaderboard") == 1
-    assert visited.tab.locator("#absent").is_visible() == ("=" in fragment or fragment.endswith("network"))
     assert visited.complaints == []
     visited.tab.close()
 

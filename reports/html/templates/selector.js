@@ -1,11 +1,11 @@
-// One setting for the whole page: styles hide what is not chosen; here the address gets it, and gallery and points are told.
+// One setting for the whole page: styles hide what is not chosen; the address, the gallery and the points get it here.
 const form = document.getElementById("selector") ?? document.createElement("form");
 const { network, data, layer } = form.elements;
 
 function apply() {
   // A network has no layers of another: these cannot be chosen, and the network's last layer takes their place.
   const pair = [network, data].map((box) => (box?.selectedIndex ?? 0) - 1).join();
-  for (const option of layer?.options ?? []) option.disabled = option.dataset.pairs?.split(" ").includes(pair) === false;
+  for (const each of layer?.options ?? []) each.disabled = each.dataset.pairs?.split(" ").includes(pair) === false;
   if (layer?.selectedOptions[0].disabled) [...layer.options].findLast((option) => !option.disabled).selected = true;
   document.dispatchEvent(new CustomEvent("setting", { detail: Object.fromEntries(new FormData(form)) }));
 }
