@@ -9,7 +9,7 @@ from .latex.table_parts import Scope, Spread
 from .leaderboard.board import Block, Metric, Row
 from .leaderboard.marks import DAGGER, Marked, MarksShown
 from .leaderboard.selected import SelectedMarked, selected
-from .leaderboard.statement import statement
+from .leaderboard.statement import network_warnings, statement
 from .markdown_sheet import SPREADS, joined, markdown_sheet, shares_text, spread_text
 
 
@@ -43,7 +43,7 @@ def markdown_table(
         even = marked if isinstance(marked, SelectedMarked) else selected(marked)
         scope = Scope(even.board.blocks, even.board.metrics)
         tables = [markdown_sheet(sheet) for sheet in sheets(even, scope, layout, chosen)]
-    return "\n".join([*tables, f"{markdown(statement(marked))}\n"])
+    return "\n".join([*tables, f"{markdown(' '.join([statement(marked), *network_warnings(marked)]))}\n"])
 
 
 def _markdown(marked: Marked, block: Block, spread: str) -> str:

@@ -10,7 +10,7 @@ from ...results.unfinished import progress_of
 from ..escape import latex, latex_breaking
 from ..leaderboard.board import Block, Metric
 from ..leaderboard.marks import Marked
-from ..leaderboard.statement import statement
+from ..leaderboard.statement import network_warnings, statement
 from ..number_format import images
 from .sheet import Sheet, counts_in_rank, fails_everywhere
 from .short_names import short_title
@@ -74,7 +74,8 @@ def paragraph(marked: Marked, scope: Scope, spread: Spread, *, rank: bool, share
     """How the numbers and marks were made, for the text of the paper."""
     shares = _shares(scope) if share else ()
     sentences = [*_sentences(marked, scope, spread, rank), *shares, _protocols(scope.metrics)]
-    return " ".join(map(latex, sentences))
+    warnings = map(latex_breaking, network_warnings(marked))  # a warning may have a long path
+    return " ".join([*map(latex, sentences), *warnings])
 
 
 def _sentences(marked: Marked, scope: Scope, spread: Spread, rank: bool) -> Iterator[str]:

@@ -21,6 +21,11 @@ def statement(marked: Marked, with_intervals: bool = True) -> str:
     return " ".join(_sentences(marked, with_intervals))
 
 
+def network_warnings(marked: Marked) -> tuple[str, ...]:
+    """A sentence for each network that has a warning, such as random weights."""
+    return tuple(f"Warning of {name}: {warning.rstrip('.')}." for name, warning in marked.board.warned.items())
+
+
 def _sentences(marked: Marked, with_intervals: bool) -> Iterator[str]:
     board = marked.board
     info = board.record.info
@@ -37,7 +42,6 @@ def _sentences(marked: Marked, with_intervals: bool) -> Iterator[str]:
     yield f"Means are over images.{' ' + intervals(board) if with_intervals else ''}"
     yield from _tests(marked)
     yield from left_out
-    yield from (f"Warning of {name}: {warning.rstrip('.')}." for name, warning in board.warned.items())
     if board.controls:
         names = join_words(m["name"] for m in info["methods"] if m["name"] in board.controls)
         yield f"The controls ({names}) are neither ranked nor called best."

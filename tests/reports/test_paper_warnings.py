@@ -13,7 +13,8 @@ from benchbench.reports.latex.leaderboard import render
 from benchbench.reports.leaderboard.marks import Marked
 from benchbench.reports.leaderboard.selected import selected
 from benchbench.reports.leaderboard.selection import Selection
-from benchbench.reports.leaderboard.statement import statement
+from benchbench.reports.leaderboard.statement import network_warnings
+from benchbench.reports.markdown import markdown_table
 from benchbench.results.record import Record
 
 from .fake import Fake, fake_record
@@ -58,8 +59,12 @@ def test_the_rank_of_a_table_leaves_out_the_network(base: Record) -> None:
 
 
 def test_the_statement_has_the_warning(base: Record) -> None:
-    assert f"Warning of odd: {WARNING}." in statement(both(base, {"odd": WARNING}))
-    assert "Warning" not in statement(both(base, {}))
+    sentence = f"Warning of odd: {WARNING}."
+    warned = both(base, {"odd": WARNING})
+    assert network_warnings(warned) == (sentence,)
+    assert sentence in markdown_table(warned)
+    assert sentence in " ".join(render(warned).replace(r"\allowbreak{}", "").split())
+    assert network_warnings(both(base, {})) == ()
 
 
 def test_the_main_figure_marks_the_network_and_leaves_it_out_of_means(base: Record) -> None:
