@@ -115,7 +115,8 @@ def _content(value: Any) -> Any:
     if isinstance(value, Path):
         if value.is_file():
             return file_content(value)
-        return folder_content(value) if value.is_dir() else str(value)
+        named = value != Path()  # the usual default where no file is given
+        return folder_content(value) if named and value.is_dir() else str(value)
     if isinstance(value, (list, tuple)):
         return [_content(each) for each in value]
     if isinstance(value, Mapping):
