@@ -90,12 +90,16 @@ bench: $(STAMP) $(PEERS)
 	$(BIN)/python -m tests.benchmarks.performance .benchmarks/peers.json .benchmarks/growth.json .benchmarks/plain.json \
 		.benchmarks/bookkeeping.json .benchmarks/large.json .benchmarks/long.json .benchmarks/scaling.json && exit $$status
 
-# the methods' pages under docs/methods, with the picture of all on one photograph: about four minutes
+# every page of docs that is written from the code, but for those of audit, bench, proof and again: about five minutes
 pages: $(STAMP)
 	$(BIN)/python -m tests.docs.metric_page
+	$(BIN)/python -m tests.docs.data_pages
+	$(BIN)/python -m tests.docs.quantus_page
 	$(BIN)/python -m tests.docs.pages
 	$(BIN)/python -m tests.docs.house_figure
 	$(BIN)/python -m tests.docs.rivals_page
+	$(BIN)/python -m tests.methods.agreement
+	$(BIN)/python -m tests.metrics.agreement
 
 # torch-cam and pytorch-grad-cam at the installed versions beside ours; writes docs/audit; two to ten minutes
 audit: $(STAMP)

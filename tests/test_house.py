@@ -127,15 +127,15 @@ def test_arrows_run_down(path: Path) -> None:
 def test_no_circle() -> None:
     """No file imports a file that imports it, on any way, inside functions neither; but for what packages export."""
     graph: dict[str, set[str]] = {}
-    known = {_module(path) for path in files()}
+    known = {module_name(path) for path in files()}
     for path in files():
         if path.name != "__init__.py":
             named = {name for name, _ in imports(path, top_only=False)} | set(_submodules(path))
-            graph[_module(path)] = {name for name in named & known if name != _module(path)}
+            graph[module_name(path)] = {name for name in named & known if name != module_name(path)}
     TopologicalSorter(graph).prepare()  # raises CycleError with the circle
 
 
-def _module(path: Path) -> str:
+def module_name(path: Path) -> str:
     parts = path.relative_to(ROOT).with_suffix("").parts
     named = parts if parts[0] == "benchbench" else ("benchbench", *parts)
     return ".".join(named[:-1] if named[-1] == "__init__" else named)
@@ -143,7 +143,7 @@ def _module(path: Path) -> str:
 
 def _submodules(path: Path, top_only: bool = False) -> Iterator[str]:
     """What ``from PACKAGE import NAME`` may name as a module."""
-    package = _module(path).rpartition(".")[0].split(".")
+    package = module_name(path).rpartition(".")[0].split(".")
     for node in tree_of(path).body if top_only else nodes_of(path):
         if isinstance(node, ast.ImportFrom) and node.level:
             base = [*package[: len(package) - node.level + 1], *([node.module] if node.module else [])]
@@ -204,7 +204,7 @@ DRAWING = {"benchbench.reports.html.document", "benchbench.suites.builtin"}
 
 def test_a_run_that_draws_nothing_does_not_wait_for_what_draws() -> None:
     """Read from the code: what ``bb.Study`` imports, and what that imports, on every way."""
-    paths = {_module(path): path for path in files()}
+    paths = {module_name(path): path for path in files()}
     seen: set[str] = set()
     waiting = ["benchbench.api.study"]
     while waiting:
@@ -272,7 +272,7 @@ def test_every_name_in_the_lists_of_this_file_is_there() -> None:
     may = [*MAY, *chain(*MAY.values())]
     packages: dict[str, Iterable[str]] = {"FLOORS": FLOOR, "ENTRIES": ENTRIES, "MAY": may, "NO_TORCH": NO_TORCH}
     assert {name: set(listed) - rooms for name, listed in packages.items()} == dict.fromkeys(packages, set[str]())
-    known = {_module(path).removeprefix("benchbench.") for path in files()}
+    known = {module_name(path).removeprefix("benchbench.") for path in files()}
     modules: dict[str, Iterable[str]] = {"MAKERS": MAKERS, "KEPT": KEPT, "BESIDE": [*BESIDE, *chain(*BESIDE.values())]}
     assert {name: set(listed) - known for name, listed in modules.items()} == dict.fromkeys(modules, set[str]())
 
