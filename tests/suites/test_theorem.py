@@ -18,7 +18,7 @@ from benchbench.network.capture import capture
 from benchbench.registry import method
 from benchbench.results.suite_answer import SuiteAnswer
 from benchbench.suites.shown_names import ShownNames
-from benchbench.suites.theorem import layer_facts, words
+from benchbench.suites.theorem import compared_maps, layer_facts, words
 from benchbench.suites.theorem.compared_maps import SILENT, gap_of
 from benchbench.suites.theorem.obstacles import obstacle
 
