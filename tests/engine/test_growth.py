@@ -17,11 +17,13 @@ from benchbench.datasets.sources.serial import serial
 from benchbench.engine.missing_cells import missing_cells, needs_work
 from benchbench.engine.result_rows import tables
 from benchbench.engine.sample_loader import Loader
+from benchbench.engine.subsets import choose
 from benchbench.results.pack_folder import PackFolder
 from benchbench.results.store import Draft, Store
 from benchbench.study import plan
 from benchbench.study.plan import SHARD, ReadyModel, Task, shards, tasks
 from benchbench.study.spec import StudySpec
+from benchbench.study.subset import Subset
 from benchbench.types import Preprocess, Sample
 
 HEALTH = {"cells": 49, "distinct": 49, "ties": 1}
@@ -239,3 +241,21 @@ def test_no_data_set_of_ours_makes_its_ids_anew() -> None:
                 makes = any(isinstance(each, listed) for step in node.body for each in ast.walk(step))
                 assert "cached_property" in decorators or not makes, f"{path.name}:{node.lineno}"
     assert properties >= 8
+
+
+class Labelled(Counted):
+    """Every label is 1."""
+
+    @property
+    def labels(self) -> Sequence[int]:
+        self.calls["labels"] += 1
+        return [1] * self.samples
+
+
+def test_a_subset_asks_for_ids_and_labels_no_more_often_for_more_samples() -> None:
+    for samples in (64, 256):
+        data = Labelled(samples)
+        part = choose(data, Subset(right_only=True), samples, 0, (), lambda asked: dict.fromkeys(asked, (1, 0.9)))
+        assert len(part.chosen) == samples
+        assert data.calls["ids"] <= 2
+        assert data.calls["labels"] <= 3
