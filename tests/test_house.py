@@ -271,10 +271,10 @@ def test_every_name_in_the_lists_of_this_file_is_there() -> None:
     rooms = {room(path) for path in files()}
     may = [*MAY, *chain(*MAY.values())]
     packages: dict[str, Iterable[str]] = {"FLOORS": FLOOR, "ENTRIES": ENTRIES, "MAY": may, "NO_TORCH": NO_TORCH}
-    assert {name: set(listed) - rooms for name, listed in packages.items()} == dict.fromkeys(packages, set[str]())
+    assert {name: set(listed) - rooms for name, listed in packages.items()} == {key: set[str]() for key in packages}
     known = {module_name(path).removeprefix("benchbench.") for path in files()}
     modules: dict[str, Iterable[str]] = {"MAKERS": MAKERS, "KEPT": KEPT, "BESIDE": [*BESIDE, *chain(*BESIDE.values())]}
-    assert {name: set(listed) - known for name, listed in modules.items()} == dict.fromkeys(modules, set[str]())
+    assert {name: set(listed) - known for name, listed in modules.items()} == {key: set[str]() for key in modules}
 
 
 def test_no_name_means_two_things() -> None:
