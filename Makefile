@@ -10,7 +10,7 @@ WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
 
 GUARDED := embedded methods middle small metrics odd dense variants libraries
 
-.PHONY: demo test lint types guard guard-update guard-run suites proof kill fuzz again bench pages audit zoo bias clean
+.PHONY: demo test lint types guard guard-update guard-run suites proof kill fuzz again bench pages conformance audit zoo bias clean
 
 demo: $(DEMO)
 	$(BIN)/benchbench run
@@ -90,12 +90,19 @@ bench: $(STAMP) $(PEERS)
 	$(BIN)/python -m tests.benchmarks.performance .benchmarks/peers.json .benchmarks/growth.json .benchmarks/plain.json \
 		.benchmarks/bookkeeping.json .benchmarks/large.json .benchmarks/long.json .benchmarks/scaling.json && exit $$status
 
-# the methods' pages under docs/methods, with the picture of all on one photograph: about four minutes
+# the pages that are written from the code: methods, with a picture of all on one photograph, metrics, data; about four minutes
 pages: $(STAMP)
 	$(BIN)/python -m tests.docs.metric_page
+	$(BIN)/python -m tests.docs.data_pages
+	$(BIN)/python -m tests.docs.quantus_page
 	$(BIN)/python -m tests.docs.pages
 	$(BIN)/python -m tests.docs.house_figure
 	$(BIN)/python -m tests.docs.rivals_page
+
+# methods and metrics beside those of the installed libraries; writes docs/conformance.md and docs/metrics-conformance.md
+conformance: $(STAMP)
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.methods.agreement
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.metrics.agreement
 
 # torch-cam and pytorch-grad-cam at the installed versions beside ours; writes docs/audit; two to ten minutes
 audit: $(STAMP)

@@ -7,9 +7,10 @@ import importlib
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from graphlib import TopologicalSorter
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -126,15 +127,15 @@ def test_arrows_run_down(path: Path) -> None:
 def test_no_circle() -> None:
     """No file imports a file that imports it, on any way, inside functions neither; but for what packages export."""
     graph: dict[str, set[str]] = {}
-    known = {_module(path) for path in files()}
+    known = {module_name(path) for path in files()}
     for path in files():
         if path.name != "__init__.py":
             named = {name for name, _ in imports(path, top_only=False)} | set(_submodules(path))
-            graph[_module(path)] = {name for name in named & known if name != _module(path)}
+            graph[module_name(path)] = {name for name in named & known if name != module_name(path)}
     TopologicalSorter(graph).prepare()  # raises CycleError with the circle
 
 
-def _module(path: Path) -> str:
+def module_name(path: Path) -> str:
     parts = path.relative_to(ROOT).with_suffix("").parts
     named = parts if parts[0] == "benchbench" else ("benchbench", *parts)
     return ".".join(named[:-1] if named[-1] == "__init__" else named)
@@ -142,7 +143,7 @@ def _module(path: Path) -> str:
 
 def _submodules(path: Path, top_only: bool = False) -> Iterator[str]:
     """What ``from PACKAGE import NAME`` may name as a module."""
-    package = _module(path).rpartition(".")[0].split(".")
+    package = module_name(path).rpartition(".")[0].split(".")
     for node in tree_of(path).body if top_only else nodes_of(path):
         if isinstance(node, ast.ImportFrom) and node.level:
             base = [*package[: len(package) - node.level + 1], *([node.module] if node.module else [])]
@@ -198,9 +199,12 @@ def test_a_report_is_rebuilt_without_torch(loaded: dict[str, set[str]]) -> None:
     assert "torch" not in loaded["report"]
 
 
+DRAWING = {"benchbench.reports.html.document", "benchbench.suites.builtin"}
+
+
 def test_a_run_that_draws_nothing_does_not_wait_for_what_draws() -> None:
     """Read from the code: what ``bb.Study`` imports, and what that imports, on every way."""
-    paths = {_module(path): path for path in files()}
+    paths = {module_name(path): path for path in files()}
     seen: set[str] = set()
     waiting = ["benchbench.api.study"]
     while waiting:
@@ -216,13 +220,15 @@ def test_a_run_that_draws_nothing_does_not_wait_for_what_draws() -> None:
             waiting += [each for each in dict.fromkeys(named) if each not in seen]
     assert {"benchbench.engine.runner", "benchbench.reports.html.refresh", "torch"} <= seen
     assert not {name.split(".")[0] for name in seen} & {"matplotlib", "seaborn", "itables", "torchvision"}
-    assert not {"benchbench.reports.html.document", "benchbench.suites.builtin", "scipy.stats"} & seen
+    assert not {*DRAWING, "scipy.stats"} & seen
+    assert paths.keys() >= DRAWING
 
 
 def test_foolbox_is_never_imported(loaded: dict[str, set[str]]) -> None:
     assert "foolbox" not in loaded["photos"]
 
 
+MAKERS = {"attribution.explain", "engine.method_cost", "engine.shard", "evaluation.evaluate", "failure_policy", "seeds"}
 # Where results are kept and said; what makes numbers may use these, though no number comes from them.
 KEPT = {"files", "formatting", "results", "evaluation.cell_reader", "models", "models.load", "engine.missing_cells"}
 BESIDE = {  # these make numbers, and write, describe or pool them too
@@ -242,13 +248,12 @@ BESIDE = {  # these make numbers, and write, describe or pool them too
 
 def test_an_edit_of_what_numbers_come_from_makes_them_anew() -> None:
     """What is in the engine's digest imports nothing that is left out of it, but what keeps results and says things."""
-    from benchbench.study.identity import NO_NUMBERS, numeric_files
+    from benchbench.study.identity import NO_NUMBERS, NUMBERS, numeric_files
 
     home, digested = ROOT / "benchbench", set(numeric_files())
-    assert all((home / name).exists() for name in NO_NUMBERS)
+    assert all((home / name).exists() for name in (*NO_NUMBERS, *NUMBERS))
     left_out = {_dotted(path, home) for path in home.rglob("*.py")} - {_dotted(path, home) for path in digested}
-    makers = ["evaluation.evaluate", "attribution.explain", "engine.shard", "engine.method_cost", "seeds", "failures"]
-    assert not left_out & set(makers)
+    assert not left_out & MAKERS
     for path in digested:
         module = _dotted(path, home)
         named = {name.removeprefix("benchbench.") for name, _ in imports(path, top_only=False)}
@@ -259,6 +264,17 @@ def test_an_edit_of_what_numbers_come_from_makes_them_anew() -> None:
 def _dotted(path: Path, home: Path) -> str:
     parts = path.relative_to(home).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def test_every_name_in_the_lists_of_this_file_is_there() -> None:
+    """A list with a name that no file has would hold nothing."""
+    rooms = {room(path) for path in files()}
+    may = [*MAY, *chain(*MAY.values())]
+    packages: dict[str, Iterable[str]] = {"FLOORS": FLOOR, "ENTRIES": ENTRIES, "MAY": may, "NO_TORCH": NO_TORCH}
+    assert {name: set(listed) - rooms for name, listed in packages.items()} == {key: set[str]() for key in packages}
+    known = {module_name(path).removeprefix("benchbench.") for path in files()}
+    modules: dict[str, Iterable[str]] = {"MAKERS": MAKERS, "KEPT": KEPT, "BESIDE": [*BESIDE, *chain(*BESIDE.values())]}
+    assert {name: set(listed) - known for name, listed in modules.items()} == {key: set[str]() for key in modules}
 
 
 def test_no_name_means_two_things() -> None:

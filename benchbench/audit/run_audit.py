@@ -42,8 +42,8 @@ def audit(
     Example:
         >>> from benchbench.audit import audit
         >>> report = audit("captum", models=["zoo_residual"], methods=["Saliency"], images=2)
-        >>> report.rows[0].verdict
-        'agrees to 1e-7'
+        >>> report.rows[0].verdict.startswith("agrees")  # exactly, or to 1e-7
+        True
     """
     chosen = audited_library(library)
     wanted = _wanted(chosen, methods)

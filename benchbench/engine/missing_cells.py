@@ -47,7 +47,7 @@ def drawn(task: Task) -> list[MapCell]:
 
 def needs_work(task: Task, store: Store) -> bool:
     """Whether a task lacks anything."""
-    return not is_complete(missing_cells(task, store), stored_predictions(task, store), store)
+    return not is_complete(task, missing_cells(task, store), store)
 
 
 def stored_predictions(task: Task, store: Store) -> dict[str, Any] | None:
@@ -55,9 +55,15 @@ def stored_predictions(task: Task, store: Store) -> dict[str, Any] | None:
     return None if store.wants(task.predictions) else store.read_cell(task.predictions)
 
 
-def is_complete(lacking: MissingCells, predicted: Mapping[str, Any] | None, store: Store) -> bool:
-    """Whether a shard lacks nothing, photographs included. ``predicted``: its cell of predictions."""
-    return bool(predicted and not lacking.maps and not lacking.metrics and _has_photos(predicted, store))
+def is_complete(task: Task, lacking: MissingCells, store: Store) -> bool:
+    """Whether a task lacks nothing, photographs included.
+
+    Only a task that lacks no cell has its predictions read: they name the photographs.
+    """
+    if lacking.maps or lacking.metrics:
+        return False
+    predicted = stored_predictions(task, store)
+    return predicted is not None and _has_photos(predicted, store)
 
 
 def _has_photos(predicted: Mapping[str, Any], store: Store) -> bool:

@@ -118,7 +118,7 @@ def _load(shard: Shard, k: int, store: Store) -> _SampleResult:
     """The k-th sample of a shard."""
     name, label, known = shard.ids[k], None, False
     try:
-        sample, image, mask, boxes = load_sample(shard.dataset, shard.indices[k], shard.model.preprocess)
+        sample, image, mask, boxes = load_sample(shard.dataset, shard.indices[k], shard.model.preprocess, name)
         label, known = sample.label, True
         _check_label(shard.target, label, shard.model.classes)
     except BenchError as error:
@@ -186,14 +186,17 @@ def _encoded(picture: Image.Image, **options: Any) -> bytes:
 
 
 def load_sample(
-    dataset: Dataset, index: int, preprocess: Preprocess
+    dataset: Dataset, index: int, preprocess: Preprocess, name: str = ""
 ) -> tuple[Sample, Tensor, Tensor | None, Tensor | None]:
     """A sample, its image (channels, H, W) as the network sees it, its mask (H, W) and boxes (n, 4) in the same frame.
+
+    Args:
+        name: its id, if it is known: a dataset may make all its ids anew when it is asked.
 
     Raises:
         BenchError: it cannot be decoded, or is not what the network takes.
     """
-    sample = read_sample(dataset, index)
+    sample = read_sample(dataset, index, name)
     if isinstance(sample.image, Tensor):
         boxes = None if sample.boxes is None else clipped(check_boxes(sample.boxes), sample.image.shape[1:])
         return sample, sample.image.float(), sample.mask, boxes
@@ -202,15 +205,18 @@ def load_sample(
     return sample, image, mask, boxes
 
 
-def read_sample(dataset: Dataset, index: int) -> Sample:
+def read_sample(dataset: Dataset, index: int, name: str = "") -> Sample:
     """A sample of a dataset, which may be anyone's code, with its label as a plain number.
+
+    Args:
+        name: its id, if it is known: a dataset may make all its ids anew when it is asked.
 
     Raises:
         BenchError: the dataset raises something, or calls sys.exit; or the label is no class index.
     """
 
     def where() -> str:
-        return f"image {dataset.ids[index]}"
+        return f"image {name or dataset.ids[index]}"
 
     with as_bench_error("the dataset fails", where=where, contain_memory=True), no_exit("the dataset"):
         sample = dataset[index]

@@ -84,9 +84,9 @@ def run_shard(task: Task, desk: RunContext) -> int:
     """
     # now: an earlier task may have made it, for the same network by another name
     lacking = missing_cells(task, desk.store)
-    predicted = stored_predictions(task, desk.store)
-    if is_complete(lacking, predicted, desk.store):
+    if is_complete(task, lacking, desk.store):
         return 0
+    predicted = stored_predictions(task, desk.store)
     pages = _CellDrafts(
         predictions=predicted["samples"] if predicted else {},
         maps={cell.name: {} for cell in lacking.maps},

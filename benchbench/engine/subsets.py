@@ -105,19 +105,15 @@ def _passing(
     if not subset.asks_network and not subset.asks_area:
         yield from candidates
         return
+    outputs: Sequence[int | None] | None = getattr(dataset, "labels", None)  # once: it may be made anew each time
     while block := list(islice(candidates, BLOCK)):
         sized = [(i, label) for i, label in block if not _refused(_outside(dataset, i, subset), tally)]
         answers = ask([i for i, _ in sized]) if subset.asks_network else {}
         for index, label in sized:
-            why = _doubted(answers.get(index), _output(dataset, index, label), subset) if subset.asks_network else ""
+            output = label if outputs is None else outputs[index]
+            why = _doubted(answers.get(index), output, subset) if subset.asks_network else ""
             if not _refused(why, tally):
                 yield index, label
-
-
-def _output(dataset: Dataset, index: int, label: int | None) -> int | None:
-    """The label as an output of the network."""
-    known: Sequence[int | None] | None = getattr(dataset, "labels", None)
-    return label if known is None else known[index]
 
 
 def _refused(why: str, tally: _Tally) -> bool:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ..digests import contents_of
+from ..digests import contents_of, imported_modules, versions_of
 from ..registry.plugin import Plugin
 
 # No number comes from these: they ask, keep, compare and show. Whatever is not listed is in the engine's digest.
@@ -95,17 +94,20 @@ NO_NUMBERS = (
     ),
 )
 NUMBERS = ("suites/reliability/disturbances.py",)  # of the suites, the one whose cells a folder keeps
+# Libraries of the engine's files that make no number: they check, describe and list. The last two are of extras and
+# read data: the results of other data are kept where an extra is installed later.
+NO_NUMBER_LIBRARIES = {"pandas", "psutil", "pydantic", "yaml", "datasets", "pycocotools"}
 
 
 def identity(plugin: Plugin, params: Mapping[str, Any]) -> tuple[Any, ...]:
-    """What a plugin's numbers depend on; of a parameter that is a file, its content."""
+    """What a plugin's numbers depend on; of a parameter that is a file or a folder, its content."""
     return plugin.name, plugin.source_digest, contents_of(params)
 
 
 @cache
 def engine_digest() -> str:
     """Changes with the engine's own files and the libraries that numbers depend on: old results are not reused then."""
-    versions = [importlib.metadata.version(name) for name in ("torch", "torchvision", "pillow", "numpy", "scipy")]
+    versions = numeric_libraries()
     state = hashlib.sha256(repr(versions).encode())
     for path in numeric_files():
         state.update(path.read_bytes())
@@ -117,3 +119,9 @@ def numeric_files() -> list[Path]:
     home = Path(__file__).parent.parent
     names = {path.relative_to(home).as_posix(): path for path in home.rglob("*.py")}
     return [path for name, path in sorted(names.items()) if not name.startswith(NO_NUMBERS) or name in NUMBERS]
+
+
+def numeric_libraries() -> dict[str, str]:
+    """By module, the versions of the libraries that the engine's files import and that a number can depend on."""
+    imported = (imported_modules(path.read_bytes()) for path in numeric_files())
+    return versions_of(frozenset[str]().union(*imported) - NO_NUMBER_LIBRARIES)

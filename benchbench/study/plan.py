@@ -56,11 +56,15 @@ class ReadyModel:
 
 @dataclass(frozen=True, eq=False)
 class Chosen:
-    """A dataset's samples that a study takes, all shards together; what the dataset says of them is asked once."""
+    """A dataset's samples that a study takes, all shards together.
+
+    What the dataset says of them is asked once, and what the study's methods and metrics depend on is read once.
+    """
 
     dataset: Dataset
     indices: tuple[int, ...]
     drawn: dict[int, ReferenceMarks] = field(default_factory=dict)  # by seed
+    identities: dict[MethodChoice | MetricChoice, tuple[Any, ...]] = field(default_factory=dict)
 
     @cached_property
     def ids(self) -> dict[int, str]:
@@ -86,6 +90,12 @@ class Chosen:
             candidates = reference_candidates(names, seed)
             self.drawn[seed] = tuple((i, safe(names[i]), self._fingerprint(i)) for i in candidates)
         return self.drawn[seed]
+
+    def identity(self, choice: MethodChoice | MetricChoice) -> tuple[Any, ...]:
+        """What the numbers of a method or metric depend on, the same for all shards."""
+        if choice not in self.identities:
+            self.identities[choice] = identity(choice.plugin, choice.params)
+        return self.identities[choice]
 
     def _fingerprint(self, index: int) -> str:
         """Empty where the sample, which the study need not take, cannot be read."""
@@ -208,25 +218,28 @@ def tasks(shard: Shard, study: StudySpec) -> Task:
     content = [shard.ids, shard.fingerprints]
     bases: dict[tuple[str, str], MapCell] = {}
 
-    def direct(layer: str, method: MethodChoice) -> MapCell:
+    def direct(layer: str, method: MethodChoice, parts: tuple[Any, ...]) -> MapCell:
         beside = [[mark[1:] for mark in shard.whole.references(study.seed)]] if "references" in method.needs else []
-        name = digest("maps", base, content, study.seed, layer, *identity(method.plugin, method.params), *beside)
+        name = digest("maps", base, content, study.seed, layer, *parts, *beside)
         return MapCell(name, layer, method, skip_reason(shard.model, layer, method))
 
     def cell(layer: str, method: MethodChoice) -> MapCell:
-        direct_cell = direct(layer, method)
+        direct_cell = direct(layer, method, shard.whole.identity(method))
         if "dataset" not in method.needs:
             return direct_cell
         of: Method = method.params["of"]
         params = {**of.params, **method.plugin.apart(method.params)[1]}
         of_label = of.plugin.label(params)
-        base_cell = bases.setdefault((layer, of_label), direct(layer, MethodChoice(of_label, params, of.plugin)))
-        return replace(direct_cell, name=digest("derived", direct_cell.name, shard.whole.content), base=base_cell)
+        if (layer, of_label) not in bases:
+            base_method = MethodChoice(of_label, params, of.plugin)
+            bases[layer, of_label] = direct(layer, base_method, identity(of.plugin, params))
+        whole_name = digest("derived", direct_cell.name, shard.whole.content)
+        return replace(direct_cell, name=whole_name, base=bases[layer, of_label])
 
     maps = tuple(cell(layer, method) for layer, method in _pairs(shard.model, study))
     map_names = {map_cell.name for map_cell in maps}
     metrics = tuple(
-        MetricCell(digest("metric", m.name, *identity(metric.plugin, metric.params)), m, metric)
+        MetricCell(digest("metric", m.name, *shard.whole.identity(metric)), m, metric)
         for m in maps
         for metric in study.metrics
         if metric.plugin.of_images
@@ -256,7 +269,7 @@ def cost_cells(shard: Shard, study: StudySpec, batch: int, machine: Mapping[str,
     ]
     return [
         CostCell(
-            digest("cost", base, layer, images, clock, *identity(method.plugin, method.params)),
+            digest("cost", base, layer, images, clock, *shard.whole.identity(method)),
             shard,
             layer,
             method,

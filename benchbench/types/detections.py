@@ -20,8 +20,8 @@ class Detections:
 
     Example:
         >>> boxes, labels = torch.tensor([[0.0, 0.0, 4.0, 4.0]]), torch.tensor([1])
-        >>> found = Detections(boxes, labels, torch.tensor([0.7]), torch.tensor([True]))
-        >>> found.probabilities(4)
+        >>> detected = Detections(boxes, labels, torch.tensor([0.7]), torch.tensor([True]))
+        >>> detected.probabilities(4)
         tensor([[0.1000, 0.7000, 0.1000, 0.1000]])
     """
 

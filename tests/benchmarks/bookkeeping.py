@@ -27,21 +27,12 @@ from benchbench.results.store import Store
 from benchbench.study.requests import probes_of
 from benchbench.study.spec import read_metric
 from benchbench.types.probes import Whole, canonical
-from tests.engine.test_growth import Counted, fill, planned, study
+from tests.engine.test_growth import WIDE_LAYERS, WIDE_METHODS, WIDE_METRICS, Counted, fill, planned, study
 
 from .scenes import BATCH, network_of, smooth
 
 T = TypeVar("T")
-METHODS = [
-    *("gradcam", "gradcam++", "xgradcam", "hirescam", "gradcam-elementwise", "layercam", "eigencam", "eigengradcam"),
-    *("fem", "kpcacam", "ablationcam", "reciprocam", "shapleycam", "finercam", "liftcam", "scorecam", "groupcam"),
-    *("random", "uniform", "center"),
-]
-METRICS = [
-    *("deletion", "insertion", "average_drop", "increase", "average_gain", "road", "max_box_acc", "sparseness"),
-    *("effective_complexity", "pointing_game"),
-]
-LAYERS = ("layer1", "layer2", "layer3", "layer4")
+METHODS, METRICS, LAYERS = WIDE_METHODS, WIDE_METRICS, WIDE_LAYERS
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import colorsys
-import doctest
 import hashlib
-import importlib
 
 import numpy as np
 import pytest
@@ -118,7 +116,3 @@ def test_the_pictures_are_those_of_the_recipe() -> None:
 def test_other_parameters_are_refused(params: dict[str, object]) -> None:
     with pytest.raises(BenchError, match=next(iter(params))):
         cued(**params)
-
-
-def test_the_example_is_true() -> None:
-    assert doctest.testmod(importlib.import_module("benchbench.datasets.builtin.cued")).failed == 0

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import colorsys
-import doctest
-import importlib
 import random
 
 import numpy as np
@@ -211,13 +209,6 @@ MASKS = [676, 796, 98, 64, 534, 192, 386, 234, 279, 428, 425, 877]
 def test_wrong_parameters_are_refused(params: dict[str, object], error: str) -> None:
     with pytest.raises(BenchError, match=error):
         shapes(**params)
-
-
-@pytest.mark.parametrize("module", ["datasets.builtin.shapes", "datasets.builtin.trojaned", "models.shape_classes"])
-def test_the_examples_run(module: str) -> None:
-    done = doctest.testmod(importlib.import_module(f"benchbench.{module}"))
-    assert done.attempted >= 2
-    assert done.failed == 0
 
 
 def test_a_sample_has_the_boxes_of_the_objects_that_decide() -> None:

@@ -1,8 +1,9 @@
-"""Every public name has an example in its docstring, and the examples run."""
+"""Every public name has an example in its docstring, and every example of a docstring runs."""
 
 from __future__ import annotations
 
 import doctest
+import importlib
 import inspect
 from pathlib import Path
 
@@ -11,8 +12,11 @@ import torch
 from torch import Tensor, nn
 
 import benchbench as bb
+from tests.test_house import files, module_name
 
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+PROMPT = ">>> "
+WITH_EXAMPLES = sorted(module_name(path) for path in files() if PROMPT in path.read_text(encoding="utf-8"))
 
 
 class Small(nn.Module):
@@ -35,13 +39,30 @@ def namespace() -> dict[str, object]:
     return {"bb": bb, "torch": torch, "network": network, "images": images, "labels": [0, 1]}
 
 
-@pytest.mark.usefixtures("planted")
 @pytest.mark.parametrize("name", bb.__all__)
-def test_the_example_of_a_public_name_runs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_public_name_has_an_example(name: str) -> None:
+    """It is run with those of its module."""
+    value = getattr(bb, name)
+    assert PROMPT in (inspect.getdoc(value) or ""), f"the docstring of {name} has no example"
+    assert value.__module__ in WITH_EXAMPLES
+
+
+@pytest.mark.usefixtures("planted")
+@pytest.mark.parametrize("name", WITH_EXAMPLES)
+def test_the_examples_of_a_module_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the module's own names, and a network, images and labels."""
     monkeypatch.chdir(tmp_path)
-    text = inspect.getdoc(getattr(bb, name)) or ""
-    example = doctest.DocTestParser().get_doctest(text, namespace(), name, None, None)
-    assert example.examples, f"the docstring of {name} has no example"
-    output: list[str] = []
-    failed = doctest.DocTestRunner(verbose=False, optionflags=OPTIONS).run(example, out=output.append)
-    assert not failed.failed, "".join(output)
+    module = importlib.import_module(name)
+    examples = doctest.DocTestFinder().find(module, globs={**vars(module), **namespace()})
+    lines, output = inspect.getsource(module).splitlines(), list[str]()
+    runner = doctest.DocTestRunner(verbose=False, optionflags=OPTIONS)
+    for example in examples:
+        runner.run(example, out=output.append)
+    assert not runner.failures, "".join(output)
+    written = sum(line.lstrip().startswith(PROMPT) for line in lines)
+    assert runner.tries == written, "some examples are in no docstring"
+
+
+def test_the_modules_with_examples_are_all_looked_for() -> None:
+    members = {"benchbench.formatting", "benchbench.remote.run_url", "benchbench.reports.figures.pareto"}
+    assert members <= set(WITH_EXAMPLES)

@@ -236,10 +236,10 @@ def test_an_image_that_could_not_be_read_once(tmp_path: Path, monkeypatch: pytes
 
     load = loader.load_sample
 
-    def busy(dataset: Any, index: int, spec: Any) -> Any:
+    def busy(dataset: Any, index: int, *rest: Any) -> Any:
         if index == 1:
             raise BenchError("the disk is busy")
-        return load(dataset, index, spec)
+        return load(dataset, index, *rest)
 
     clean, _ = _run(tmp_path / "clean")
     with monkeypatch.context() as context:

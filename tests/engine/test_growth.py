@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,15 +13,32 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchbench.engine.missing_cells import missing_cells
+from benchbench.datasets.sources.serial import serial
+from benchbench.engine.missing_cells import missing_cells, needs_work
 from benchbench.engine.result_rows import tables
+from benchbench.engine.sample_loader import Loader
+from benchbench.engine.subsets import choose
+from benchbench.results.pack_folder import PackFolder
 from benchbench.results.store import Draft, Store
+from benchbench.study import plan
 from benchbench.study.plan import SHARD, ReadyModel, Task, shards, tasks
 from benchbench.study.spec import StudySpec
+from benchbench.study.subset import Subset
 from benchbench.types import Preprocess, Sample
 
 HEALTH = {"cells": 49, "distinct": 49, "ties": 1}
 METHODS, METRICS, LAYERS = ["gradcam", "layercam", "random"], ["deletion", "max_box_acc", "sparseness"], ("a", "b")
+WIDE_METHODS = [
+    *("gradcam", "gradcam++", "xgradcam", "hirescam", "gradcam-elementwise", "layercam", "eigencam", "eigengradcam"),
+    *("fem", "kpcacam", "ablationcam", "reciprocam", "shapleycam", "finercam", "liftcam", "scorecam", "groupcam"),
+    *("random", "uniform", "center"),
+]
+WIDE_METRICS = [
+    *("deletion", "insertion", "average_drop", "increase", "average_gain", "road", "max_box_acc", "sparseness"),
+    *("effective_complexity", "pointing_game"),
+]
+WIDE_LAYERS = ("layer1", "layer2", "layer3", "layer4")
+WIDE = (WIDE_METHODS, WIDE_METRICS, WIDE_LAYERS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,14 +68,16 @@ def model(layers: tuple[str, ...] = LAYERS) -> ReadyModel:
     return ReadyModel("net", Preprocess(), (), "0" * 64, layers, channels, 10, {}, {"scored": False})
 
 
-def study(samples: int, methods: Sequence[str] = METHODS, metrics: Sequence[str] = METRICS) -> StudySpec:
+def study(
+    samples: int, methods: Sequence[str | Mapping[str, str]] = METHODS, metrics: Sequence[str] = METRICS
+) -> StudySpec:
     options = {"methods": list(methods), "metrics": list(metrics), "samples": samples}
     return StudySpec.model_validate({"models": ["resnet18"], "datasets": ["photos"], **options})
 
 
 def planned(
     data: Counted,
-    methods: Sequence[str] = METHODS,
+    methods: Sequence[str | Mapping[str, str]] = METHODS,
     metrics: Sequence[str] = METRICS,
     layers: tuple[str, ...] = LAYERS,
 ) -> list[Task]:
@@ -96,11 +117,69 @@ def test_a_plan_of_50_000_names_asks_each_thing_once() -> None:
     assert data.calls["fingerprint"] == 50_000
 
 
-@pytest.mark.parametrize("shards_of_data", [2, 6])
-def test_resuming_parses_no_cell_and_the_tables_each_one_once(
-    shards_of_data: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def _counting(call: Callable[..., Any], name: str, counts: Counter[str]) -> Callable[..., Any]:
+    def counted(*arguments: Any, **options: Any) -> Any:
+        counts[name] += 1
+        return call(*arguments, **options)
+
+    return counted
+
+
+def _planning(shards_of_data: int, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """What the plan of the widest study asks for, how often."""
+    planned(Counted(1), *WIDE)  # imports the plugins
+    data, counts = Counted(shards_of_data * SHARD), Counter[str]()
+    with monkeypatch.context() as context:
+        for place, name in ((plan, "digest"), (plan, "identity"), (os, "stat")):
+            context.setattr(place, name, _counting(getattr(place, name), name, counts))
+        planned(data, *WIDE)
+    return counts + data.calls
+
+
+def test_planning_grows_with_the_cells_and_with_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """20 methods at 4 layers under 10 metrics: a name for each cell; code and parameters are read once for all."""
+    cells = 1 + 20 * 4 * (1 + 10)
+    for shards_of_data in (10, 20):
+        counts = _planning(shards_of_data, monkeypatch)
+        assert counts["digest"] == shards_of_data * cells
+        assert counts["identity"] == 20 + 10
+        assert counts["fingerprint"] == shards_of_data * SHARD
+        assert counts["ids"] <= 2
+        assert counts["stat"] == 0
+
+
+def _resuming(shards_of_data: int, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """What a run that finds the widest study done, and makes its tables, asks for, how often."""
     data = Counted(shards_of_data * SHARD)
+    work = planned(data, *WIDE)
+    fill(Store(folder), work)
+    store, counts = Store(folder), Counter[str]()
+    with monkeypatch.context() as context:
+        for place, name in ((Store, "outcome"), (Store, "read_cell"), (PackFolder, "read"), (os, "stat")):
+            context.setattr(place, name, _counting(getattr(place, name), name, counts))
+        for _ in range(4):  # a run asks that often
+            assert not any(missing_cells(task, store).maps or missing_cells(task, store).metrics for task in work)
+        assert not counts["read_cell"]
+        assert not counts["read"]
+        assembled = tables(work, [], study(data.samples, *WIDE[:2]), store, {})
+    assert len(assembled.results) == data.samples * 4 * 20 * 10
+    return counts + data.calls
+
+
+def test_resuming_and_the_tables_grow_with_the_cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Resuming parses no cell, and the tables parse each one once."""
+    cells = 1 + 20 * 4 * (1 + 10)
+    small, large = (_resuming(n, tmp_path / f"{n}", monkeypatch) for n in (1, 2))
+    for shards_of_data, counts in ((1, small), (2, large)):
+        assert counts["read_cell"] == counts["read"] == shards_of_data * cells
+        assert counts["ids"] <= 2
+    assert large["outcome"] == 2 * small["outcome"]
+    assert small["outcome"] <= 4 * 2 * 2 * cells  # four times, two calls each, two questions for a cell
+    assert 0 < large["stat"] <= 2 * small["stat"] <= 8 * cells
+
+
+def test_the_tables_parse_no_cell_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = Counted(6 * SHARD)
     work = planned(data)
     fill(Store(tmp_path), work)
     read: Counter[str] = Counter()
@@ -111,13 +190,72 @@ def test_resuming_parses_no_cell_and_the_tables_each_one_once(
         return honest(self, name)
 
     monkeypatch.setattr(Store, "read_cell", counting)
-    cells = shards_of_data * (1 + len(LAYERS) * len(METHODS) * (1 + len(METRICS)))
-    store = Store(tmp_path)
-    for _ in range(4):  # a run asks that often
-        assert not any(missing_cells(task, store).maps or missing_cells(task, store).metrics for task in work)
-    assert not read
-    assembled = tables(work, [], study(data.samples), store, {})
-    assert len(assembled.results) == data.samples * len(LAYERS) * len(METHODS) * len(METRICS)
-    assert len(read) == cells
+    tables(work, [], study(data.samples), Store(tmp_path), {})
+    assert len(read) == 6 * (1 + len(LAYERS) * len(METHODS) * (1 + len(METRICS)))
     assert set(read.values()) == {1}
+
+
+@pytest.mark.parametrize("lacks", ["nothing", "a metric"])
+def test_predictions_are_read_where_nothing_else_is_lacking(
+    lacks: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They name the photographs. A shard that lacks a cell has work, whatever they say."""
+    work = planned(Counted(2 * SHARD))
+    fill(Store(tmp_path), work)
+    store, counts = Store(tmp_path), Counter[str]()
+    if lacks == "a metric":
+        store.forget(task.metrics[0].name for task in work)
+    monkeypatch.setattr(Store, "read_cell", _counting(Store.read_cell, "read_cell", counts))
+    assert [needs_work(task, store) for task in work] == [lacks == "a metric"] * 2
+    assert counts["read_cell"] == (2 if lacks == "nothing" else 0)
+
+
+def test_the_ids_of_images_that_fail_are_asked_for_once(tmp_path: Path) -> None:
+    """A data set of someone else may make all its ids anew whenever it is asked."""
+    data = Counted(6 * SHARD)
+    loader = Loader(Store(tmp_path), 0)
+    for task in planned(data):
+        failures = loader.load(task.shard).failures
+        assert set(failures) == set(task.shard.ids)
+        assert all("bookkeeping reads no image" in reason for reason in failures.values())
     assert data.calls["ids"] <= 2
+
+
+def test_a_data_set_behind_a_lock_is_asked_for_its_ids_once() -> None:
+    data = Counted(3)
+    locked = serial(data)
+    assert [locked.ids[index] for index in range(3)] == ["image-00000.jpg", "image-00001.jpg", "image-00002.jpg"]
+    assert data.calls["ids"] == 1
+
+
+def test_no_data_set_of_ours_makes_its_ids_anew() -> None:
+    """A property that lists the ids lists all of them for each image; one that names another list does not."""
+    home = Path(__file__).parents[2] / "benchbench" / "datasets"
+    listed = (ast.ListComp, ast.GeneratorExp, ast.For, ast.Call)
+    properties = 0
+    for path in home.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef) and node.name == "ids":
+                properties += 1
+                decorators = [each.id for each in node.decorator_list if isinstance(each, ast.Name)]
+                makes = any(isinstance(each, listed) for step in node.body for each in ast.walk(step))
+                assert "cached_property" in decorators or not makes, f"{path.name}:{node.lineno}"
+    assert properties >= 8
+
+
+class Labelled(Counted):
+    """Every label is 1."""
+
+    @property
+    def labels(self) -> Sequence[int]:
+        self.calls["labels"] += 1
+        return [1] * self.samples
+
+
+def test_a_subset_asks_for_ids_and_labels_no_more_often_for_more_samples() -> None:
+    for samples in (64, 256):
+        data = Labelled(samples)
+        part = choose(data, Subset(right_only=True), samples, 0, (), lambda asked: dict.fromkeys(asked, (1, 0.9)))
+        assert len(part.chosen) == samples
+        assert data.calls["ids"] <= 2
+        assert data.calls["labels"] <= 3

@@ -1,6 +1,6 @@
 """What agrees with other libraries, what differs on purpose, and by how much: docs/conformance.md.
 
-Run as ``python -m tests.methods.agreement``; the page is tested to hold these rows and verdicts.
+Run as ``make conformance``; the page is tested to hold these rows and verdicts.
 """
 
 from __future__ import annotations

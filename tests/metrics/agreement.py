@@ -1,6 +1,6 @@
 """Which metrics give another library's numbers, which do not, and why: docs/metrics-conformance.md.
 
-Run as ``python -m tests.metrics.agreement``; the page is tested to hold these rows, verdicts and differences.
+Run as ``make conformance``; the page is tested to hold these rows, verdicts and differences.
 """
 
 from __future__ import annotations

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
-import importlib
 import math
 
 import numpy as np
@@ -70,7 +68,3 @@ def test_the_intervals_hold_their_level() -> None:
         _, low, high = roc_area(1 + draw.standard_normal(6), draw.standard_normal(6))
         misses[1] += not low <= true_area <= high
     assert all(miss <= 36 for miss in misses)  # 9 %
-
-
-def test_the_examples_are_true() -> None:
-    assert doctest.testmod(importlib.import_module("benchbench.stats.rank_association")).failed == 0

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
-import importlib
 import io
 from pathlib import Path
 from typing import Any, ClassVar
@@ -256,10 +254,6 @@ def test_masks_of_another_size_leave_no_image(tmp_path: Path) -> None:
 def test_the_cuts_must_be_apart(tmp_path: Path) -> None:
     with pytest.raises(BenchError, match=r"unbiased is 0\.3 and biased 0\.2"):
         ours(Ours(), tmp_path / "run", suite={"name": "bias", "biased": 0.2, "unbiased": 0.3})
-
-
-def test_the_examples_are_true() -> None:
-    assert doctest.testmod(importlib.import_module("benchbench.suites.bias.cue_shares")).failed == 0
 
 
 @pytest.mark.parametrize("size", [8, 32])

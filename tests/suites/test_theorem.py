@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,6 @@ from benchbench.errors import BenchError
 from benchbench.network.capture import capture
 from benchbench.registry import method
 from benchbench.results.suite_answer import SuiteAnswer
-from benchbench.suites import shown_names
 from benchbench.suites.shown_names import ShownNames
 from benchbench.suites.theorem import compared_maps, layer_facts, words
 from benchbench.suites.theorem.compared_maps import SILENT, gap_of
@@ -292,10 +290,3 @@ def test_a_score_of_ones_own_has_no_cam(pooled: Pooled, shown: Tensor, tmp_path:
     assert "the network does not end in a linear layer" in cam.loc["gradcam", "reason"]
     assert local.loc["gradcam", "score"] == pytest.approx(1, abs=1e-6)
     assert not local.loc["center", "passes"]
-
-
-def test_the_examples_run() -> None:
-    for module in (layer_facts, compared_maps, shown_names):
-        done = doctest.testmod(module, extraglobs={"torch": torch}, optionflags=doctest.NORMALIZE_WHITESPACE)
-        assert done.attempted
-        assert not done.failed

@@ -5,6 +5,7 @@ from __future__ import annotations
 import colorsys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -71,16 +72,16 @@ class Cued:
     shown: Literal["object", "cue"] = "object"
     about: Mapping[str, str] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def ids(self) -> Sequence[str]:
         return [self._id(index) for index in range(self.count)]
 
-    @property
+    @cached_property
     def labels(self) -> Sequence[int]:
         """The class index of each scene, known without drawing it."""
         return [self._label(index) for index in range(self.count)]
 
-    @property
+    @cached_property
     def kinds(self) -> Sequence[int]:
         """The class index for which the tag of each scene stands, known without drawing it."""
         return [self._kind(index) for index in range(self.count)]

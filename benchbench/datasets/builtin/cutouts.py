@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -54,11 +55,11 @@ class Cutouts:
     cutouts: Sequence[Cutout]
     about: Mapping[str, str] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def ids(self) -> Sequence[str]:
         return [cutout.id for cutout in self.cutouts]
 
-    @property
+    @cached_property
     def groups(self) -> Sequence[str | None]:
         """The stamp: its pictures on several backgrounds are not independent."""
         return [cutout.stamp for cutout in self.cutouts]

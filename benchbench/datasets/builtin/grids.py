@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import factorial, isqrt
 
 import torch
@@ -121,11 +122,11 @@ class Mosaics:
     about: Mapping[str, str] = field(default_factory=dict)
     concurrent: bool = True
 
-    @property
+    @cached_property
     def ids(self) -> Sequence[str]:
         return [f"{i:02d}-{mosaic.id}" for i, mosaic in enumerate(self.mosaics)]
 
-    @property
+    @cached_property
     def labels(self) -> Sequence[int | None]:
         """By index, without decoding."""
         return [mosaic.label for mosaic in self.mosaics]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Annotated, ClassVar, Literal, TypeAlias
 
 import numpy as np
@@ -61,7 +62,7 @@ class Shapes:
     recipe: Recipe
     about: Mapping[str, str] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def ids(self) -> Sequence[str]:
         return [self._id(index) for index in range(self.count)]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import ClassVar, Literal, TypeAlias
 
 import numpy as np
@@ -63,7 +64,7 @@ class Trojaned:
     place: Place
     about: Mapping[str, str] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def ids(self) -> Sequence[str]:
         return [self._id(index) for index in range(self.count)]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from threading import Lock
 
 from ...types import Dataset, Sample
@@ -20,8 +21,9 @@ class Serial:
     def name(self) -> str:
         return self.of.name
 
-    @property
+    @cached_property
     def ids(self) -> Sequence[str]:
+        """Asked for once: the dataset may make them anew each time."""
         return self.of.ids
 
     @property

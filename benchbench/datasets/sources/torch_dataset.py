@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from ...errors import BenchError
@@ -25,7 +26,7 @@ class Wrapped:
     inner: Any
     digests: dict[int, str] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def ids(self) -> Sequence[str]:
         count = len(self.inner)
         width = max(4, len(str(count - 1)))
