@@ -15,6 +15,7 @@ from .errors import BenchError
 
 ASIDE = ".writing-"  # in front of the names of files that are not whole yet
 _FLAGS = os.O_RDONLY | sum(getattr(os, flag, 0) for flag in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"))
+_NO_FOLDER_FLUSH = (errno.EINVAL, errno.ENOTSUP, errno.EACCES)  # network file systems; a folder that may not be read
 
 
 class Damaged(ValueError):  # noqa: N818 - what a file is
@@ -24,10 +25,12 @@ class Damaged(ValueError):  # noqa: N818 - what a file is
 def write(path: Path, save: Callable[[BinaryIO], Any]) -> None:
     """Write a file whole or not at all, also if the machine loses its power; ``save`` may read what it wrote.
 
+    Its content is flushed to the disk before it gets its name, and the folder that holds the name afterwards.
+
     Raises:
         OSError: it cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=ASIDE)
     try:
         with os.fdopen(handle, "w+b") as file:
@@ -36,10 +39,41 @@ def write(path: Path, save: Callable[[BinaryIO], Any]) -> None:
             os.fsync(file.fileno())
         os.chmod(name, 0o644)
         os.replace(name, path)
+        _flush_folder(path.parent)
     except BaseException:
         with suppress(OSError):  # of a folder that was removed, or a disk that went read-only, the first error counts
             os.unlink(name)
         raise
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those around it, and flush the folders that hold the new names."""
+    missing = []
+    while not folder.exists():
+        missing.append(folder)
+        folder = folder.parent
+    for each in reversed(missing):
+        each.mkdir(exist_ok=True)
+        _flush_folder(each.parent)
+
+
+def _flush_folder(folder: Path) -> None:
+    """Flush the names of a folder to the disk, where the system can: Windows does not open folders.
+
+    Raises:
+        OSError: the disk fails.
+    """
+    if os.name != "posix":
+        return
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+    except OSError as error:
+        if error.errno not in _NO_FOLDER_FLUSH:
+            raise
 
 
 def publish(path: Path, content: str | bytes, hint: str = "Give another --out", *, parents: bool = False) -> Path:

@@ -63,6 +63,7 @@ TORCHLESS_FILES = {
     ("study", "study_file.py"),
     ("engine", "progress.py"),
     ("engine", "time_left.py"),
+    ("engine", "crew.py"),
 }
 
 

@@ -110,6 +110,14 @@ def _flushes_denormals() -> bool:
     return float(np.float32(_DENORMAL) * np.float32(1)) == 0
 
 
+_ATTENTION = {  # by name, what reads and what sets it in torch.backends.cuda; older versions lack some
+    **{
+        f"the {name} attention kernel": (f"{name}_sdp_enabled", f"enable_{name}_sdp")
+        for name in ("flash", "mem_efficient", "math", "cudnn")
+    },
+    "half-precision sums in attention": ("fp16_bf16_reduction_math_sdp_allowed", "allow_fp16_bf16_reduction_math_sdp"),
+}
+
 SETTINGS = (
     ProcessSetting("torch's default dtype", torch.get_default_dtype, torch.set_default_dtype),
     ProcessSetting("torch's default device", torch.get_default_device, _set_default_device),
@@ -138,12 +146,9 @@ SETTINGS = (
         for name in ("allow_tf32", "allow_fp16_reduced_precision_reduction", "allow_bf16_reduced_precision_reduction")
     ),
     *(
-        ProcessSetting(
-            f"the {name} attention kernel",
-            getattr(torch.backends.cuda, f"{name}_sdp_enabled"),
-            getattr(torch.backends.cuda, f"enable_{name}_sdp"),
-        )
-        for name in ("flash", "mem_efficient", "math")
+        ProcessSetting(name, getattr(torch.backends.cuda, read), getattr(torch.backends.cuda, put))
+        for name, (read, put) in _ATTENTION.items()
+        if hasattr(torch.backends.cuda, read)
     ),
     *(_hooks_of_all(name) for name in _GLOBAL_HOOKS),
     ProcessSetting("the current folder", _folder, os.chdir),

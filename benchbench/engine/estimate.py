@@ -3,53 +3,32 @@
 The study is run on its first images into a folder that is thrown away: on one image, which warms up and shows what does
 not grow, and twice on a batch, the second time under another seed. Seconds, passes and bytes of an image are those of
 the batches; the rest is the plan's (``planned_work``). What methods cost alone is not measured beforehand: it is worked
-out from the plan's passes, in the units of the batches.
+out from the plan's passes, in the units of the batches. Where a study has workers, its shards are divided among them,
+and their start is added.
 """
 
 from __future__ import annotations
 
+import heapq
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from ..cost.allocator import keep_memory
 from ..formatting import duration, plural, size
-from ..results.run_log import last_events
 from ..results.store import Store
-from ..study.plan import SHARD
 from ..study.spec import StudySpec
 from .dry_run import DryRun, dry_run
+from .measured_batch import MeasuredBatch, measured_batch
 from .planned_work import PlannedWork
 from .progress import Progress, Silent
-from .runner import run
-from .stopping import Stopped
 from .time_left import Piece
+from .workers.workforce import Workforce, workforce
 
-ENOUGH = 15.0  # seconds that a batch may take
 LEAST_DOUBT, DOUBT_OF_COST = 0.15, 0.5  # of the seconds of shards; of what methods cost alone
-MOST = 16  # images of a batch on a CPU; on a GPU it is a shard
-
-
-@dataclass(frozen=True)
-class MeasuredBatch:
-    """What a batch took.
-
-    Attributes:
-        images: how many it had; ``seconds``: all measurements together.
-        per_image: by network and data set, seconds of an image.
-        forwards: of an image, by network and data set.
-        spread: how much the two batches differ, as a share.
-        bytes_per_image: on the disk, of all networks and data sets together.
-    """
-
-    images: int
-    seconds: float
-    per_image: Mapping[tuple[str, str], float]
-    forwards: Mapping[tuple[str, str], float]
-    spread: float
-    bytes_per_image: float
+DOUBT_OF_WORKERS = 0.3  # of the seconds of shards: workers share memory and disks, and start when there is room
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,11 +36,13 @@ class ShardPart:
     """A shard that is to be done.
 
     Attributes:
+        sweep: 1, or 2 for what is derived from the maps of the first time.
         start: the place of its first image in the seeded order.
         part: what it lacks, as a share of all the work on it.
     """
 
     place: tuple[str, str]
+    sweep: int
     start: int
     images: int
     part: float
@@ -77,6 +58,8 @@ class Estimate:
         fixed: seconds that do not depend on the number of images, without the costs.
         costs: seconds to measure what methods cost alone.
         shards: that are to be done.
+        workforce: the workers among which they are divided; None if the command computes them.
+        starts: seconds until the workers are there, of all networks; they are part of ``fixed``.
     """
 
     plan: DryRun
@@ -84,6 +67,8 @@ class Estimate:
     fixed: float
     costs: float
     shards: Sequence[ShardPart]
+    workforce: Workforce | None = None
+    starts: float = 0.0
 
     @property
     def seconds(self) -> float:
@@ -95,15 +80,20 @@ class Estimate:
         return self.fixed + self.costs + self._of_shards(samples)
 
     def _of_shards(self, samples: int) -> float:
-        return sum(
-            self.measured.per_image[s.place] * s.part * max(0, min(s.images, samples - s.start)) for s in self.shards
-        )
+        """Networks and sweeps come one after the other; a worker that is free takes the next shard."""
+        at_once = 1 if self.workforce is None else self.workforce.at_once
+        rounds = groupby(self.shards, key=lambda shard: (shard.place[0], shard.sweep))
+        return sum(_divided((self._seconds_of(shard, samples) for shard in some), at_once) for _, some in rounds)
+
+    def _seconds_of(self, shard: ShardPart, samples: int) -> float:
+        images = max(0, min(shard.images, samples - shard.start))
+        return self.measured.per_image[shard.place] * shard.part * images
 
     @property
     def doubt(self) -> float:
         """How far off ``seconds`` may be, as a share."""
         shards = self._of_shards(self.plan.study.samples)
-        own = max(LEAST_DOUBT, self.measured.spread)
+        own = max(LEAST_DOUBT if self.workforce is None else DOUBT_OF_WORKERS, self.measured.spread)
         return (own * (shards + self.fixed) + DOUBT_OF_COST * self.costs) / max(self.seconds, 1e-9)
 
     @property
@@ -121,7 +111,11 @@ class Estimate:
         """As JSON has it."""
         numbers = {"seconds": round(self.seconds, 1), "doubt": round(self.doubt, 2), "bytes": round(self.bytes)}
         batch = {"images": self.measured.images, "seconds": round(self.measured.seconds, 1)}
-        return {**self.plan.plain(), **numbers, "forwards": round(self.forwards), "measured": batch}
+        whole = {**self.plan.plain(), **numbers, "forwards": round(self.forwards), "measured": batch}
+        if self.workforce is None:
+            return whole
+        counts = {"count": self.workforce.count, "at_once": self.workforce.at_once}
+        return {**whole, "workers": {**counts, "start_seconds": round(self.starts, 1)}}
 
     def lines(self) -> list[str]:
         """In words."""
@@ -138,10 +132,25 @@ class Estimate:
             *self.plan.subject(),
             *to_do,
             f"Forward passes: about {self.forwards:,.0f}",
+            *self._of_workers(),
             f"Time: about {duration(self.seconds)} ({low} to {high}){costs}",
             f"Disk: about {size(self.bytes)}",
             how,
         ]
+
+    def _of_workers(self) -> list[str]:
+        if self.workforce is None:
+            return []
+        writes = "What the command takes to write what they send is not in it."
+        return [f"{self.workforce.sentence}. They take {duration(self.starts)} to start. {writes}"]
+
+
+def _divided(shards: Iterable[float], workers: int) -> float:
+    """Seconds until so many workers have done shards that take these seconds, in their order."""
+    free = [0.0] * workers
+    for seconds in shards:
+        heapq.heapreplace(free, free[0] + seconds)
+    return max(free)
 
 
 def estimate(
@@ -162,15 +171,18 @@ def estimate(
     plan = dry_run(study, folder, overwrite=overwrite, retry_failed=retry_failed)
     with tempfile.TemporaryDirectory() as scratch:
         whole = plan.survey.work(Store(Path(scratch) / "nothing"))
-        measured = _measured_or_stopped(plan, Path(scratch), told)
-    shards = _shard_parts(plan.work, whole)
+        shards = _shard_parts(plan.work, whole)
+        workers = workforce(plan.study, plan.survey.plans[0].model.settings["device"]) if shards else None
+        measured = measured_batch(plan, workers, Path(scratch), told)
     units = _units(measured, whole)
     alone = [piece for piece in plan.work.pieces if _is_cost(piece)]
     checks = [piece for piece in plan.work.pieces if piece.kind == "check" and piece not in alone]
     costs, checked = (sum(p.seconds(units[_network_of(p)]) for p in some) for some in (alone, checks))
     others = sum(piece.weight for piece in plan.work.pieces if piece.kind in ("load", "tables"))
-    fixed = sum(plan.survey.loads.values()) + others + checked
-    return Estimate(plan, measured, fixed, costs, shards)
+    loads = plan.survey.loads
+    starts = 0.0 if workers is None else sum(workers.start(loads[name]) for name in {s.place[0] for s in shards})
+    fixed = sum(loads.values()) + others + checked + starts
+    return Estimate(plan, measured, fixed, costs, shards, workers, starts)
 
 
 def _is_cost(piece: Piece) -> bool:
@@ -196,7 +208,7 @@ def _shard_parts(work: PlannedWork, whole: PlannedWork) -> list[ShardPart]:
                 counts[name[:2]] = starts[name] + piece.images
             full[name] = full.get(name, 0.0) + piece.weight
     return [
-        ShardPart(name[:2], starts[name], piece.images, piece.weight / full[name])
+        ShardPart(name[:2], _sweep(piece), starts[name], piece.images, piece.weight / full[name])
         for piece in work.pieces
         if piece.kind == "shard" and (name := _shard_name(piece)) in full
     ]
@@ -209,6 +221,11 @@ def _shard_name(piece: Piece) -> tuple[str, str, str]:
     return network, dataset, name
 
 
+def _sweep(piece: Piece) -> int:
+    assert isinstance(piece.key, tuple)
+    return int(piece.key[1])
+
+
 def _units(measured: MeasuredBatch, whole: PlannedWork) -> dict[str, float]:
     """By network, seconds of a unit of the plan's weight."""
     seconds: dict[str, float] = {}
@@ -216,81 +233,7 @@ def _units(measured: MeasuredBatch, whole: PlannedWork) -> dict[str, float]:
     for piece in whole.pieces:
         if piece.kind == "shard":
             network, dataset, _ = _shard_name(piece)
-            first = isinstance(piece.key, tuple) and piece.key[1] == 1
-            spent = measured.per_image.get((network, dataset), 0.0) * piece.images if first else 0.0
+            spent = measured.alone.get((network, dataset), 0.0) * piece.images if _sweep(piece) == 1 else 0.0
             seconds[network] = seconds.get(network, 0.0) + spent
             weights[network] = weights.get(network, 0.0) + piece.weight
     return {network: seconds[network] / weight if weight else 0.0 for network, weight in weights.items()}
-
-
-def _measured_or_stopped(plan: DryRun, scratch: Path, progress: Progress) -> MeasuredBatch:
-    """As ``_measured``. A signal stops the estimate, of which nothing stays: a trial's tables are nobody's.
-
-    Raises:
-        Stopped: a signal came.
-    """
-    try:
-        return _measured(plan, scratch, progress)
-    except Stopped as stop:
-        raise Stopped(stop.number) from None
-
-
-def _measured(plan: DryRun, scratch: Path, progress: Progress) -> MeasuredBatch:
-    """The study on a few of its images, in a folder that is thrown away."""
-    keep_memory()
-    alone = tuple(metric for metric in plan.study.metrics if not metric.plugin.alone) or plan.study.metrics
-    study = plan.study.model_copy(update={"metrics": alone, "suite": None})
-    progress.say("measuring one image")
-    warm = _trial(study.model_copy(update={"samples": 1}), scratch / "one")
-    each = sum(warm.seconds.values()) or 1e-9
-    device = plan.survey.plans[0].model.settings["device"]
-    most = min(SHARD if device == "cuda" else MOST, study.samples)
-    images = max(1, min(most, int(ENOUGH / each)))
-    progress.say(f"measuring {plural(images, 'image')}")
-    trials = [
-        _trial(study.model_copy(update={"samples": images, "seed": study.seed + turn}), scratch / f"batch{turn}")
-        for turn in (0, 1)
-    ]
-    rates = [sum(trial.seconds.values()) / max(trial.images, 1) for trial in trials]
-    per_image = {p: sum(t.seconds[p] / t.counts[p] for t in trials) / len(trials) for p in trials[0].seconds}
-    forwards = {p: trials[0].forwards[p] / trials[0].counts[p] for p in trials[0].seconds}
-    grown = (trials[0].bytes - warm.bytes) / (images - 1) if images > 1 else trials[0].bytes
-    spread = abs(rates[0] - rates[1]) / max(sum(rates) / 2, 1e-9)
-    return MeasuredBatch(
-        images, warm.whole + sum(t.whole for t in trials), per_image, forwards, spread, max(grown, 0.0)
-    )
-
-
-@dataclass(frozen=True)
-class _Trial:
-    """A run on a few images: by network and data set, seconds, forwards and images of its shards; all its seconds."""
-
-    seconds: Mapping[tuple[str, str], float]
-    forwards: Mapping[tuple[str, str], float]
-    counts: Mapping[tuple[str, str], int]
-    bytes: int
-    whole: float
-
-    @property
-    def images(self) -> int:
-        """Of all networks and data sets."""
-        return sum(self.counts.values())
-
-
-def _trial(study: StudySpec, folder: Path) -> _Trial:
-    run(study, folder)
-    events = last_events(folder)
-    trial = _Trial({}, {}, {}, _bytes_of(folder), float(events[-1]["seconds"]))
-    seconds, forwards, counts = dict(trial.seconds), dict(trial.forwards), dict(trial.counts)
-    for event in events:
-        if event["event"] in ("shard", "derived shard"):
-            place = event["network"], event["dataset"]
-            seconds[place] = seconds.get(place, 0.0) + event["seconds"]
-            forwards[place] = forwards.get(place, 0.0) + event["forwards"]
-            if event["event"] == "shard":
-                counts[place] = counts.get(place, 0) + event["images"]
-    return replace(trial, seconds=seconds, forwards=forwards, counts=counts)
-
-
-def _bytes_of(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and path.name != "log.jsonl")

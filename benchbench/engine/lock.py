@@ -13,6 +13,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from ..errors import BenchError
+from ..files import make_folder
 from ..results.lock_owner import FILE, LOCK, evict, owner_of, sign, sign_first, unsign
 from ..results.run_folder import INFO, UNFINISHED
 
@@ -38,7 +39,7 @@ def locked(folder: Path, warn: Callable[[str], None], *, take_over: bool = False
     """
     _refuse_foreign(folder)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         lock = _locked_by_system(folder) if _has_locks(folder) else None
         if lock is None:
             _lock_by_name(folder, warn, take_over)

@@ -219,7 +219,9 @@ def _piece(lacking: MissingCells, task: Task, sweep: int, speed: float, sums: _S
     weight = images * speed * (each.forwards + each.other)
     group = (model.name, task.shard.dataset_name, maps, metrics)
     cells, rows = len(lacking.maps) + len(lacking.metrics), images * len(lacking.metrics)
-    return Piece(shard_key(task, sweep), "shard", group, weight, images * each.forwards, images, cells, rows)
+    return Piece(
+        shard_key(task, sweep), "shard", group, weight, images * each.forwards, images, cells, rows, pool=model.name
+    )
 
 
 def _per_image(lacking: MissingCells, channels: Mapping[str, int]) -> _PerImage:

@@ -51,7 +51,7 @@ from .shard import RunContext, run_shard
 from .stopping import Stopped, StopRequest, stoppable, told_once
 from .threads import fitting_threads
 from .watch import Watch, watched
-from .workers.pools import Workers, workers_of
+from .workers.pools import Workers, has_workers, workers_of
 
 
 @dataclass
@@ -124,7 +124,7 @@ def _run(study: StudySpec, store: Store, watch: Watch, before: Mapping[str, Any]
         watch.warn(caution)
     store.drop(stale_cells([task for plan in plans for task in plan.tasks], store))
     write_plan(store.folder, study, plans, info)
-    watch.plan(known.work(store), tally.passes, known.unit)
+    watch.plan(known.work(store), tally.passes, None if has_workers(study) else known.unit)
     suspicions: list[str] = []
     patient = stop.patient(told_once(watch, "this shard is finished, then the tables are written"))
     with patient, stop.asked_by(store.folder / STOP):
@@ -235,7 +235,7 @@ def _sweep(
     networks, data = titles_of(desk.study)
     if workers is not None:
         watch.say(f"{networks[plan.model.name]}, by workers")
-        return workers.hand_out(plan.tasks, desk, watch.arrivals(number, desk.store), stop, watch.warn)
+        return workers.hand_out(plan.tasks, desk, watch.arrivals(number, desk.store, plan.model.name), stop, watch.warn)
     for task, following in zip(plan.tasks, [*plan.tasks[1:], None], strict=True):
         if stop.number:
             break

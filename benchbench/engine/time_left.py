@@ -4,15 +4,19 @@ The plan knows how much work a piece is beside others of its kind, not how long 
 still to come is what the plan says, times what the pieces of its group took by the plan's measure so far: those of the
 same network, data and missing cells. Where its group has none yet, those of its kind stand in, and before any piece has
 ended, the part of the present piece that is done: by the images that are done of it, or by its forward passes.
+
+Shards that workers compute are divided among them: see ``crew``.
 """
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Literal, TypeAlias
+
+from .crew import Crew, Equal
 
 PieceKind: TypeAlias = Literal["shard", "cost", "check", "load", "tables"]
 RECENT = 16  # pieces of a group that count: a machine's speed changes
@@ -34,6 +38,7 @@ class Piece:
         forwards: how many images a scorer is expected to answer in it.
         images: of a shard.
         cells, rows: what it makes of cells, and of rows of the results that images have.
+        pool: of a shard: those of one pool are computed by the same workers, where there are any.
     """
 
     key: Hashable
@@ -44,6 +49,7 @@ class Piece:
     images: int = 0
     cells: int = 1
     rows: int = 0
+    pool: Hashable = None
 
     def seconds(self, unit: float) -> float:
         """By the plan, where a unit of weight takes ``unit`` seconds."""
@@ -113,21 +119,30 @@ class TimeLeft:
     unit: float | None = None
     _left: dict[Hashable, Piece] = field(init=False)
     _weights: dict[Hashable, float] = field(default_factory=dict)  # by group, of the pieces that are left
+    _counts: Counter[Hashable] = field(default_factory=Counter)  # by group, of the pieces that are left
+    _pools: Counter[Hashable] = field(default_factory=Counter)  # by pool, of the shards that are left
     _took: dict[Hashable, deque[tuple[Piece, float]]] = field(default_factory=dict)
     _forwards: dict[Hashable, float] = field(default_factory=dict)  # by group, for a unit of weight
     _now: _Now | None = None
+    _crew: Crew | None = None
 
     def __post_init__(self) -> None:
         self._left = {piece.key: piece for piece in self.pieces}
         for piece in self._left.values():
-            self._weights[piece.group] = self._weights.get(piece.group, 0.0) + piece.weight
+            self._add(piece, 1)
+
+    def _add(self, piece: Piece, times: int) -> None:
+        """To what is left; -1 takes it away."""
+        self._weights[piece.group] = self._weights.get(piece.group, 0.0) + times * piece.weight
+        self._counts[piece.group] += times
+        self._pools[piece.pool] += times * (piece.kind == "shard")
 
     def begin(self, key: Hashable, now: float) -> None:
         """The piece is at work from now on; one that was not planned is not timed."""
         piece = self._left.pop(key, None)
         self._now = None if piece is None else _Now(piece, now)
         if piece is not None:
-            self._weights[piece.group] -= piece.weight
+            self._add(piece, -1)
 
     def advance(self, forwards: float) -> None:
         """The scorer has answered so many images."""
@@ -145,10 +160,38 @@ class TimeLeft:
         at, self._now = self._now, None
         if at is None or not counts:
             return
-        taken = self._took.setdefault(at.piece.group, deque(maxlen=RECENT + 1))
-        taken.append((at.piece, now - at.began))
+        self._take(at.piece, now - at.began, RECENT)
         if at.piece.weight > 0:
             self._forwards[at.piece.group] = at.forwards / at.piece.weight
+
+    def by_workers(self, pool: Hashable, now: float) -> None:
+        """From now on workers compute the shards of a pool, and later those of the others."""
+        if self._crew is None:
+            self._crew = Crew()
+        self._crew.open(pool, now, self._pools[pool])
+
+    def arrive(self, key: Hashable, now: float, *, seconds: float | None, writing: float, workers: int) -> None:
+        """A shard that a worker computed is there, and written.
+
+        Args:
+            seconds: that the worker took; None if they say nothing of other shards.
+            writing: seconds that the command took. workers: how many there are.
+        """
+        piece = self._left.pop(key, None)
+        if piece is None:
+            return
+        self._add(piece, -1)
+        if seconds is not None:
+            self._take(piece, seconds, max(RECENT, 2 * workers))  # they arrive together, the fastest first
+        if self._crew is not None:
+            self._crew.arrive(now, seconds or 0.0, writing, workers, self._pools[piece.pool])
+
+    def _take(self, piece: Piece, seconds: float, recent: int) -> None:
+        """Keep what a piece took, beside so many others of its group."""
+        taken = self._took.get(piece.group, deque())
+        if (taken.maxlen or 0) <= recent:
+            taken = self._took[piece.group] = deque(taken, maxlen=recent + 1)
+        taken.append((piece, seconds))
 
     def seconds(self, now: float) -> float | None:
         """How long all that is left takes; None before there is anything to tell it by."""
@@ -166,14 +209,19 @@ class TimeLeft:
 
         total = 0.0 if self._now is None else self._of_now(rate(self._now.piece), unit, now)
         seen: set[Hashable] = set()
+        pools: dict[Hashable, list[Equal]] = {}
         for piece in self._left.values():
             if piece.kind == "cost":
                 total += piece.seconds(unit) * rate(piece)
             elif piece.group not in seen:  # all of the group at once
                 seen.add(piece.group)
                 scale = 1.0 if piece.kind in _IN_SECONDS else unit
-                total += self._weights[piece.group] * scale * rate(piece)
-        return total
+                seconds, count = self._weights[piece.group] * scale * rate(piece), self._counts[piece.group]
+                if self._crew is None or piece.kind != "shard":
+                    total += seconds
+                else:
+                    pools.setdefault(piece.pool, []).append((count, seconds / count))
+        return total + (0.0 if self._crew is None else self._crew.seconds(pools, now))
 
     def _all(self) -> Iterator[Piece]:
         yield from self._left.values()

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,6 +26,7 @@ from .missing_cells import MissingCells, missing_cells
 from .planned_work import PlannedWork, shard_key
 from .progress import Progress
 from .time_left import Outlook, Piece, TimeLeft
+from .workers.hand_out import Keep
 
 T = TypeVar("T")
 _EVERY = 0.5  # seconds between two looks at the time left
@@ -111,33 +113,50 @@ class Watch:
         self.log.write("loaded", network=network, **taken)
         return loaded
 
-    def arrivals(self, sweep: int, store: Store) -> Callable[[Task, Callable[[], int]], int]:
-        """What keeps a shard that a worker computed, as ``shard`` does; its time is that since the one before it."""
-        since = self.clock()
+    def arrivals(self, sweep: int, store: Store, network: str) -> Keep:
+        """What keeps a shard that a worker computed, and tells of it as ``shard`` does; its time is the worker's."""
+        if self._left is not None:
+            self._left.by_workers(network, self.clock())
 
-        def keep(task: Task, work: Callable[[], int]) -> int:
-            nonlocal since
-            done = self.shard(task, sweep, store, work, since)
-            since = self.clock()
-            return done
+        def keep(task: Task, work: Callable[[], int], seconds: float | None, workers: int) -> int:
+            piece = self._pieces.get(shard_key(task, sweep))
+            if piece is None:
+                return work()
+            return self._kept(task, sweep, store, partial(self._arrived, piece, work, seconds, workers))
 
         return keep
 
-    def shard(self, task: Task, sweep: int, store: Store, work: Callable[[], int], since: float | None = None) -> int:
-        """Work on a shard, and tell what came of it; returns how many cells that were.
-
-        Args:
-            since: when the work began, if not now.
-        """
+    def shard(self, task: Task, sweep: int, store: Store, work: Callable[[], int]) -> int:
+        """Work on a shard, and tell what came of it; returns how many cells that were."""
         piece = self._pieces.get(shard_key(task, sweep))
         if piece is None:
             return work()
-        lacking = missing_cells(task, store)
-        rows_of_an_image = len(lacking.metrics) + (_skipped(task) if store.wants(task.predictions) else 0)
-        with self._timed(piece.key, since) as taken:
+        return self._kept(task, sweep, store, partial(self._worked, piece, work))
+
+    def _worked(self, piece: Piece, work: Callable[[], int]) -> tuple[int, dict[str, Any]]:
+        """Work on a shard here; how many cells that were, and what it took."""
+        with self._timed(piece.key) as taken:
             done = work()
             taken["counts"] = bool(done)
         del taken["counts"]  # which is of the time left alone
+        return done, taken
+
+    def _arrived(
+        self, piece: Piece, work: Callable[[], int], seconds: float | None, workers: int
+    ) -> tuple[int, dict[str, Any]]:
+        """Write what one of the workers computed; as ``_worked``."""
+        start, before = self.clock(), self._passes.forwards
+        done, end = work(), self.clock()
+        if self._left is not None:
+            known = seconds if done else None
+            self._left.arrive(piece.key, end, seconds=known, writing=end - start, workers=workers)
+        return done, {"seconds": seconds or 0.0, "forwards": self._passes.forwards - before}
+
+    def _kept(self, task: Task, sweep: int, store: Store, work: Callable[[], tuple[int, dict[str, Any]]]) -> int:
+        """Tell what came of a shard; returns how many cells that were."""
+        lacking = missing_cells(task, store)
+        rows_of_an_image = len(lacking.metrics) + (_skipped(task) if store.wants(task.predictions) else 0)
+        done, taken = work()
         self._shards = (min(self._shards[0] + (sweep == 1), self._shards[1]), self._shards[1])
         failed, reasons = _failures(task, lacking, rows_of_an_image, store)
         shard = task.shard
@@ -181,10 +200,10 @@ class Watch:
             self._look()
 
     @contextmanager
-    def _timed(self, key: Any, since: float | None = None) -> Iterator[dict[str, Any]]:
+    def _timed(self, key: Any) -> Iterator[dict[str, Any]]:
         """A piece of work, whose ``seconds`` and ``forwards`` stand in the dictionary at the end of the block."""
         taken: dict[str, Any] = {}
-        start, before = self.clock() if since is None else since, self._passes.forwards
+        start, before = self.clock(), self._passes.forwards
         if self._left is not None:
             self._left.begin(key, start)
         yield taken

@@ -26,7 +26,7 @@ from benchbench.engine.progress import Silent
 from benchbench.engine.stopping import StopRequest
 from benchbench.engine.watch import Watch
 from benchbench.engine.workers.hand_out import hand_out
-from benchbench.engine.workers.order import ShardJob, ShardResult, WorkerLost
+from benchbench.engine.workers.order import ShardJob, ShardResult, Withdrawn, WorkerLost
 from benchbench.results.run_folder import UNFINISHED
 from benchbench.results.run_log import RunLog
 from benchbench.results.store import Draft, Store
@@ -57,6 +57,7 @@ class Answers:
     """A pool whose results are there already; takes them out of their pickled form."""
 
     room = 2
+    workers = 1
 
     def __init__(self, results: Sequence[bytes]) -> None:
         self._results, self._jobs = results, deque[ShardJob]()
@@ -64,10 +65,13 @@ class Answers:
     def submit(self, job: ShardJob) -> None:
         self._jobs.append(job)
 
-    def next(self) -> tuple[ShardJob, ShardResult | WorkerLost]:
+    def next(self) -> tuple[ShardJob, ShardResult | WorkerLost | Withdrawn]:
         job = self._jobs.popleft()
         result: ShardResult = pickle.loads(self._results[job.index])
         return job, result
+
+    def withdraw(self) -> None:
+        """Nobody stops it."""
 
     def close(self) -> None:
         """Nothing to end."""
@@ -91,7 +95,7 @@ def writer_cost(
         network: Any = SimpleNamespace(model=work[0].shard.model, tasks=work, costs=())
         watch.plan(planned_work([network], store), Passes(), None)
         start, computing = time.perf_counter(), time.process_time()
-        keep = watch.arrivals(1, store)
+        keep = watch.arrivals(1, store, network.model.name)
         computed = hand_out(work, Answers(results), _desk(store), keep, StopRequest(), watch.warn)
         seconds, computing = time.perf_counter() - start, time.process_time() - computing
         stored = sum(path.stat().st_size for path in (folder / "cells").iterdir())
@@ -135,4 +139,4 @@ def _result(task: Task, store: Store, random: np.random.Generator, sides: Sequen
     passes = Passes()
     computed = len(task.maps) + len(task.metrics)
     nothing: frozenset[str] = frozenset()
-    return ShardResult(pack.parts, pack.notes(), computed, passes, Ledger(passes, False), nothing, {}, plan.SHARD)
+    return ShardResult(pack.parts, pack.notes(), computed, passes, Ledger(passes, False), nothing, {}, plan.SHARD, 1.0)

@@ -23,6 +23,14 @@ from benchbench.study.plan import SHARD
 EXAMPLES = Path(__file__).parents[2] / "docs" / "scale"
 SBATCH = EXAMPLES / "benchbench.sbatch"
 RAY_JOB = EXAMPLES / "benchbench-rayjob.yaml"
+PAGE = EXAMPLES.parent / "scale.md"
+LONG_SHARD = 600  # seconds: a row of the page's worked example
+
+
+def letters() -> dict[str, float]:
+    """The values of the page's table of letters."""
+    rows = re.finditer(r"^\| (\w) \| [^|]* \| ([\d.,]+) \|", PAGE.read_text(), re.MULTILINE)
+    return {row[1]: float(row[2].replace(",", "")) for row in rows}
 
 
 def options() -> set[str]:
@@ -48,7 +56,9 @@ def test_the_shell_reads_the_slurm_script() -> None:
     subprocess.run(["bash", "-n", SBATCH], check=True)
     head = [line for line in SBATCH.read_text().splitlines() if line.startswith("#SBATCH")]
     assert any("--nodes=" in line for line in head)
-    assert any("--signal=B:TERM@" in line for line in head)  # the run is told in time to finish its shard
+    told = [int(match[1]) for line in head if (match := re.search(r"--signal=B:TERM@(\d+)", line))]
+    assert len(told) == 1
+    assert told[0] >= LONG_SHARD + letters()["a"]  # in time to finish the shards that are begun and write the tables
 
 
 COMMANDS = {
@@ -56,7 +66,7 @@ COMMANDS = {
     "sleep": "",
     "ray": "",
     "hostname": "echo 10.0.0.1",
-    "srun": 'while [[ "$1" == --* ]]; do shift; done; exec "$@"',
+    "srun": 'echo "$SRUN_CPUS_PER_TASK" >> processors; while [[ "$1" == --* ]]; do shift; done; exec "$@"',
 }
 PATIENT = """
 trap 'echo told >> log' TERM
@@ -117,6 +127,16 @@ def test_the_slurm_script_waits_for_the_tables_however_often_it_is_told(submit: 
     assert job.log[-1] == "tables"
 
 
+def test_each_step_of_the_slurm_script_has_the_processors_that_the_job_asked_for(submit: Callable[[str], Job]) -> None:
+    """Since 22.05 srun does not read SLURM_CPUS_PER_TASK, so that Ray and the run would share one processor."""
+    job, until = submit("exit 0"), time.monotonic() + 10
+    assert job.process.wait(60) == 0
+    steps = job.folder / "processors"
+    while len(steps.read_text().split()) < 4 and time.monotonic() < until:  # Ray is started in the background
+        time.sleep(0.02)
+    assert steps.read_text().split() == ["4"] * 4  # the address, Ray on both machines, the run
+
+
 @pytest.mark.parametrize("code", [0, 1, 3])
 def test_the_slurm_script_ends_as_the_run_does(code: int, submit: Callable[[str], Job]) -> None:
     assert submit(f"exit {code}").process.wait(60) == code
@@ -134,10 +154,21 @@ def test_kubernetes_reads_the_job() -> None:
         assert spec["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] == "1"
 
 
+def test_the_job_of_kubernetes_asks_for_as_many_workers_as_its_cluster_may_have() -> None:
+    """The autoscaler adds machines for workers that wait, so the run asks for more than there are at first."""
+    spec = yaml.safe_load(RAY_JOB.read_text())["spec"]
+    cluster = spec["rayClusterSpec"]
+    (group,) = cluster["workerGroupSpecs"]
+    asked = re.search(r"--processes (\d+)", spec["entrypoint"])
+    assert asked is not None
+    assert int(asked[1]) == 1 + group["maxReplicas"]  # the head has a GPU too
+    assert 1 <= group["minReplicas"] <= group["replicas"] < group["maxReplicas"]
+    assert cluster["enableInTreeAutoscaling"] is True
+
+
 def test_the_worked_example_follows_from_its_formula() -> None:
     """The table of what 50,000 images cost, from the values of the table of letters."""
-    page = (EXAMPLES.parent / "scale.md").read_text()
-    values = {m[1]: float(m[2].replace(",", "")) for m in re.finditer(r"^\| (\w) \| [^|]* \| ([\d.,]+) \|", page, re.M)}
+    page, values = PAGE.read_text(), letters()
     shards, workers, written, sent = (values[letter] for letter in "SNws")
     assert shards == math.ceil(50_000 / SHARD)
     rows = re.findall(r"^\| ([\d.,]+(?: \| [\d.,]+){5}) \|$", page, re.MULTILINE)

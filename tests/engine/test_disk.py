@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from torch import Tensor
 
 import benchbench as bb
 from benchbench.errors import BenchError
-from benchbench.files import ASIDE
+from benchbench.files import ASIDE, write
 
 from ..helpers import Told
 from ..networks import Pooled, seeded
@@ -93,3 +94,58 @@ def test_a_folder_that_is_removed_is_not_written_anew_by_half(tmp_path: Path) ->
         _run(folder, AtShard(lambda: shutil.rmtree(folder)))
     assert "\n" not in str(caught.value)
     assert not _run(folder).failed
+
+
+def _recorded(context: pytest.MonkeyPatch) -> list[tuple[str, int]]:
+    """What is flushed and renamed from now on, by the number that the file system has for it."""
+    flush, rename, calls = os.fsync, os.replace, list[tuple[str, int]]()
+
+    def fsync(handle: int) -> None:
+        calls.append(("flush", os.fstat(handle).st_ino))
+        flush(handle)
+
+    def replace(old: str, new: Path) -> None:
+        calls.append(("rename", os.stat(old).st_ino))
+        rename(old, new)
+
+    context.setattr(os, "fsync", fsync)
+    context.setattr(os, "replace", replace)
+    return calls
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows does not open folders")
+@pytest.mark.parametrize("place", ["run.json", "cells/pack", "deep/er/table"])
+def test_a_file_and_its_name_outlive_the_loss_of_power(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The content is flushed before the rename, the folder after it, and each new folder's name when it is made."""
+    path = tmp_path / place
+    with monkeypatch.context() as context:
+        calls = _recorded(context)
+        write(path, lambda file: file.write(b"whole"))
+    above = [each for each in path.parents if each.is_relative_to(tmp_path)][::-1]
+    made, folder = [("flush", each.stat().st_ino) for each in above[:-1]], path.parent.stat().st_ino
+    content = path.stat().st_ino
+    assert calls == [*made, ("flush", content), ("rename", content), ("flush", folder)]
+
+
+@pytest.mark.parametrize(
+    ("number", "fails"), [(errno.EIO, True), (errno.ENOSPC, True), (errno.EINVAL, False), (errno.ENOTSUP, False)]
+)
+def test_a_file_system_that_flushes_no_folder_is_no_failing_disk(
+    number: int, fails: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flush = os.fsync
+
+    def fsync(handle: int) -> None:
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(number, os.strerror(number))
+        flush(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    if fails:
+        with pytest.raises(OSError, match=os.strerror(number)):
+            write(tmp_path / "file", lambda file: file.write(b"whole"))
+    else:
+        write(tmp_path / "file", lambda file: file.write(b"whole"))
+    assert (tmp_path / "file").read_bytes() == b"whole"

@@ -28,6 +28,10 @@ FORWARD = 0.01  # seconds of an image
 
 @pytest.fixture
 def ticking(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    return ticking_clock(monkeypatch)
+
+
+def ticking_clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """The clock of runs: each image that a scorer answers takes a hundredth of a second, and nothing else any time."""
     clock = SimpleNamespace(now=0.0)
     honest = Scorer._forward

@@ -17,13 +17,17 @@ from ..shard import RunContext
 from ..stopping import StopRequest
 from .failed_shard import write_failures
 from .losses import MOST_LOSSES, Losses
-from .order import ShardJob, ShardResult, WorkerLost
+from .order import ShardJob, ShardResult, Withdrawn, WorkerLost
 
-Keep: TypeAlias = Callable[[Task, Callable[[], int]], int]
+Keep: TypeAlias = Callable[[Task, Callable[[], int], float | None, int], int]
 
 
 class WorkerPool(Protocol):
     """Workers that have the network of one order in memory."""
+
+    @property
+    def workers(self) -> int:
+        """How many workers there are now, and 1 before the first one is there."""
 
     @property
     def room(self) -> int:
@@ -32,12 +36,17 @@ class WorkerPool(Protocol):
     def submit(self, job: ShardJob) -> None:
         """Give a shard to a worker."""
 
-    def next(self) -> tuple[ShardJob, ShardResult | WorkerLost] | None:
-        """Wait for a shard that was submitted, whichever is done first; None: a worker has come, so there is more room.
+    def next(self) -> tuple[ShardJob, ShardResult | WorkerLost | Withdrawn] | None:
+        """Wait for a shard that was submitted, whichever is done first.
+
+        None: a worker has come, so there is more room, or none was done within ``LOOK`` seconds.
 
         Raises:
             BenchError: the work failed for a reason that ends the run.
         """
+
+    def withdraw(self) -> None:
+        """No worker begins a shard from now on: ``next`` returns those that wait as withdrawn."""
 
     def close(self) -> None:
         """End the workers."""
@@ -71,10 +80,12 @@ def hand_out(
 ) -> int:
     """Have every task that lacks something worked on, and write what comes back; how many cells that computed.
 
-    After a signal no more shards are handed out; those that workers have are waited for.
+    After a signal no more shards are handed out. Those that workers have begun are waited for, and those that wait for
+    a worker are withdrawn.
 
     Args:
-        keep: is given a task and what writes its results, calls that, and returns its count of cells.
+        keep: is given a task, what writes its results, the seconds that a worker took for it (None if no worker did),
+            and how many workers there are. It calls what writes, and returns its count of cells.
 
     Raises:
         BenchError: a shard ended ``MOST_LOSSES`` workers, and none has come back yet: it is not the shard then. Or the
@@ -84,6 +95,8 @@ def hand_out(
     losses = Losses(desk.scorer.watch.record or HangRecord(desk.store.folder), warn)
     running, computed, returned = 0, 0, 0
     while True:
+        if stop.number:
+            pool.withdraw()
         for number in () if stop.number else queue.ready(running, pool.room):
             names = frozenset(_cells(tasks[number]))
             packs, written = desk.store.packs_with(names), names & desk.store.retries.written
@@ -99,8 +112,9 @@ def hand_out(
         task = tasks[job.index]
         refuse_removed(desk.store.folder)
         if isinstance(result, ShardResult):
-            computed += keep(task, partial(_keep, task, result, desk))
+            computed += keep(task, partial(_keep, task, result, desk), result.seconds, pool.workers)
             returned += 1
+        if not isinstance(result, WorkerLost):
             continue
         match losses.follow(job.index, result):
             case "again":
@@ -110,7 +124,7 @@ def hand_out(
             case "never":
                 if not returned:
                     raise _no_worker_lasts(task, result)
-                computed += keep(task, partial(_fail, task, result, desk, warn))
+                computed += keep(task, partial(_fail, task, result, desk, warn), None, pool.workers)
 
 
 def _cells(task: Task) -> Iterator[str]:

@@ -18,11 +18,12 @@ from loky import ProcessPoolExecutor
 
 from ...containment.hang_record import HangRecord, LastCall, last_call
 from ...errors import message_of
-from .order import ShardJob, ShardResult, WorkerLost, WorkOrder, lost_worker
+from .order import LOOK, ShardJob, ShardResult, Withdrawn, WorkerLost, WorkOrder, lost_worker
 from .worker import ShardWorker, end_with_command, ignore_signals
 
 _ORDER = "order"
 _SLOTS = "slots"  # the file that says how many processes share out the GPUs
+_WITHDRAWN = "withdrawn"  # the file that has processes begin no more shards
 SLOT_WAIT = 10.0  # seconds until a process whose slot stays locked shares another's
 
 
@@ -39,13 +40,17 @@ class LocalPool:
         (Path(self._folder.name) / _SLOTS).write_text(str(size))
         self._size, self._threads = size, order.threads
         self._executor = self._started()
-        self._begun: dict[Future[ShardResult], tuple[ShardJob, ProcessPoolExecutor]] = {}
+        self._begun: dict[Future[ShardResult | Withdrawn], tuple[ShardJob, ProcessPoolExecutor]] = {}
         self._calls: dict[int, LastCall] = {}  # by shard that was lost, where its process ended
 
     def _started(self) -> ProcessPoolExecutor:
         """Without the user's ``__main__``, which may have no guard."""
         threads = None if self._threads is None else {"OMP_NUM_THREADS": str(self._threads)}
         return ProcessPoolExecutor(self._size, env=threads, initializer=begin)
+
+    @property
+    def workers(self) -> int:
+        return self._size
 
     @property
     def room(self) -> int:
@@ -60,8 +65,10 @@ class LocalPool:
             future = self._executor.submit(work_on, self._order, job)
         self._begun[future] = job, self._executor
 
-    def next(self) -> tuple[ShardJob, ShardResult | WorkerLost]:
-        future = next(iter(wait(self._begun, return_when=FIRST_COMPLETED).done))
+    def next(self) -> tuple[ShardJob, ShardResult | WorkerLost | Withdrawn] | None:
+        future = next(iter(wait(self._begun, LOOK, return_when=FIRST_COMPLETED).done), None)
+        if future is None:
+            return None
         job, executor = self._begun.pop(future)
         error = future.exception()
         if not isinstance(error, BrokenProcessPool):
@@ -87,6 +94,10 @@ class LocalPool:
         self._calls = self._last_calls(job.index for job in jobs)
         self._executor = self._started()
 
+    def withdraw(self) -> None:
+        """Processes look for the file before they begin a shard: of an executor's calls, many cannot be cancelled."""
+        (Path(self._folder.name) / _WITHDRAWN).touch()
+
     def close(self) -> None:
         self._executor.shutdown(kill_workers=True)
         self._folder.cleanup()
@@ -98,13 +109,27 @@ def begin() -> None:
     end_with_command()
 
 
-def work_on(order: str, job: ShardJob) -> ShardResult:
+def start_seconds() -> float:
+    """Seconds until a process of a pool has imported what it needs: one is started, and ended."""
+    start = time.perf_counter()
+    executor = ProcessPoolExecutor(1, initializer=begin)
+    try:
+        executor.submit(os.getpid).result()
+    finally:
+        executor.shutdown(kill_workers=True)
+    return time.perf_counter() - start
+
+
+def work_on(order: str, job: ShardJob) -> ShardResult | Withdrawn:
     """In a process of the pool; ``order``: the file that holds it."""
+    withdrawn = Path(order).parent / _WITHDRAWN
+    if withdrawn.exists():
+        return Withdrawn()
     folder = _record_folder(order, job.index)
     folder.mkdir(exist_ok=True)
     with HangRecord(folder).kept() as record:
-        worker, _ = _worker_of(order)
-        return worker.work(job, record)
+        worker, _ = _worker_of(order)  # the first time it loads the network, which takes a while
+        return Withdrawn() if withdrawn.exists() else worker.work(job, record)
 
 
 def _record_folder(order: str, shard: int) -> Path:

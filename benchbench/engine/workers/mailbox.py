@@ -9,7 +9,9 @@ from ...containment.hang_record import HangRecord, LastCall
 
 
 class Mailbox:
-    """The last word of each shard's worker. It stands in a process of its own, which imports no torch.
+    """The last word of each shard's worker, and whether the shards that wait are withdrawn.
+
+    It stands in a process of its own, which imports no torch.
 
     Example:
         >>> from benchbench.containment.hang_record import LastCall
@@ -20,10 +22,14 @@ class Mailbox:
         'method slow'
         >>> box.take([2, 3])
         {}
+        >>> box.withdraw()
+        >>> box.withdrawn()
+        True
     """
 
     def __init__(self) -> None:
         self._calls: dict[int, LastCall] = {}
+        self._withdrawn = False
 
     def put(self, shard: int, call: LastCall) -> None:
         """The shard's worker is in this call; it replaces the call before."""
@@ -32,6 +38,14 @@ class Mailbox:
     def take(self, shards: list[int]) -> dict[int, LastCall]:
         """What is known of these shards; it is forgotten then."""
         return {shard: self._calls.pop(shard) for shard in shards if shard in self._calls}
+
+    def withdraw(self) -> None:
+        """The command was asked to stop: no shard is begun from now on."""
+        self._withdrawn = True
+
+    def withdrawn(self) -> bool:
+        """Whether the command was asked to stop."""
+        return self._withdrawn
 
 
 class ToldRecord(HangRecord):

@@ -16,6 +16,8 @@ from ...registry.importing import load_file, user_files
 from ...study.spec import StudySpec
 from .command_plan import CommandPlan
 
+LOOK = 1.0  # seconds that a pool waits for a result until the command looks whether it was asked to stop
+
 
 @dataclass(frozen=True, eq=False)
 class WorkOrder:
@@ -119,6 +121,7 @@ class ShardResult:
         settled: cells that failed twice and were left as they are.
         told: what plugins did that spoilt no number, by who and the first words.
         batch: images in a forward pass at the end.
+        seconds: that the worker took, without its start.
     """
 
     parts: Mapping[str, bytes]
@@ -129,6 +132,12 @@ class ShardResult:
     settled: frozenset[str]
     told: Mapping[tuple[str, str], str]
     batch: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Withdrawn:
+    """A shard was not begun: the run was stopped while the shard waited for a worker."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from ...containment.hang_record import LastCall
 from ...errors import BenchError, message_of
 from .cluster_room import fitting, listed
 from .mailbox import Mailbox, ToldRecord
-from .order import ShardJob, ShardResult, WorkerLost, WorkOrder, lost_worker
+from .order import LOOK, ShardJob, ShardResult, Withdrawn, WorkerLost, WorkOrder, lost_worker
 from .worker import ShardWorker, ignore_signals
 
 _INSTALL = "Install it: pip install 'benchbench-saliency[ray]'"
@@ -31,11 +31,12 @@ class RayPool:
 
     A cluster may have no room for an actor, now or ever, and Ray does not say so. An actor is given shards when it has
     answered that it is there; until then the others work. An actor that ends itself, as a call hangs, leaves a word in
-    a mailbox on the command's machine.
+    a mailbox on the command's machine. It asks there, before each shard, whether the shards that wait are withdrawn.
 
     Args:
         order: what the actors work on.
-        size: how many actors at most; None: as many as fit into the cluster, which may grow and shrink meanwhile.
+        size: how many actors at most. Those without room wait, for which an autoscaler adds machines. None: as many as
+            fit into the cluster's machines, of which there may be more or fewer meanwhile.
         needs: what an actor takes of the cluster: ``num_cpus``, ``num_gpus``.
         address: of a cluster; None: that of RAY_ADDRESS, or else a cluster of this machine that ends with the run.
 
@@ -47,7 +48,7 @@ class RayPool:
         self, order: WorkOrder, size: int | None, needs: Mapping[str, float], address: str | None = None
     ) -> None:
         self._ray, self._needs = _imported(), needs
-        self._started = self._connect(address)
+        self._started = connect(self._ray, address)
         self._actor = self._ray.remote(max_restarts=0, max_task_retries=0, **needs)(RayWorker)
         self._order = self._ray.put(order)
         self._load: dict[Any, int] = {}  # by actor, how many shards it has
@@ -57,19 +58,16 @@ class RayPool:
         self._ended: dict[Any, dict[int, LastCall]] = {}  # by actor that ended, in which call of which shard
         self._failed, self._last_loss = 0, ""  # actors that ended as they started
         self._until = time.monotonic() + PATIENCE
-        self._size = size
+        self._size, self._stopping = size, False
         if not self._fitting():
-            message = f"no worker fits into a machine of the Ray cluster: {listed(self._machines())}"
+            error = _no_room(self._ray)
             self.close()
-            raise BenchError(message, where="engine: ray", hint="Change num_cpus and num_gpus, or add a machine")
+            raise error
         self._mailbox = self._opened_mailbox()
-
-    def _machines(self) -> list[Mapping[str, float]]:
-        return [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
 
     def _fitting(self) -> int:
         """How many actors the cluster holds now."""
-        return sum(fitting(machine, self._needs) for machine in self._machines())
+        return sum(fitting(machine, self._needs) for machine in _machines(self._ray))
 
     def _opened_mailbox(self) -> Any:
         """On this machine, as others may end."""
@@ -77,18 +75,9 @@ class RayPool:
         here = strategies.NodeAffinitySchedulingStrategy(self._ray.get_runtime_context().get_node_id(), soft=True)
         return self._ray.remote(num_cpus=0, max_restarts=-1, scheduling_strategy=here)(Mailbox).remote()
 
-    def _connect(self, address: str | None) -> bool:
-        """Whether a cluster was connected to; not where the process has one already."""
-        if self._ray.is_initialized():
-            return False
-        address = address or os.environ.get("RAY_ADDRESS") or "local"  # without one, Ray joins a cluster that it finds
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would send statistics to its makers
-        try:
-            self._ray.init(address=address, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
-        except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-            hint = "Start it with ray start --head, or leave the address out for a cluster of this machine"
-            raise BenchError(f"no Ray cluster: {message_of(error)}", where="ray_address", hint=hint) from None
-        return True
+    @property
+    def workers(self) -> int:
+        return max(1, len(self._load))
 
     @property
     def room(self) -> int:
@@ -107,12 +96,16 @@ class RayPool:
             self._load[actor] += 1
             self._begun[actor.work.remote(job)] = job, actor
 
-    def next(self) -> tuple[ShardJob, ShardResult | WorkerLost] | None:
+    def next(self) -> tuple[ShardJob, ShardResult | WorkerLost | Withdrawn] | None:
+        if self._stopping and self._waiting:
+            return self._waiting.popleft(), Withdrawn()
         self._start()
-        wait = None if self._load else max(0.0, self._until - time.monotonic())
+        wait = LOOK if self._load else min(LOOK, max(0.0, self._until - time.monotonic()))
         answers, _ = self._ray.wait([*self._starting, *self._begun], num_returns=1, timeout=wait)
         if not answers:
-            raise self._no_worker()
+            if not self._load and time.monotonic() >= self._until:
+                raise self._no_worker()
+            return None
         if answers[0] in self._starting:
             self._join(answers[0])
             return None
@@ -120,6 +113,8 @@ class RayPool:
 
     def _start(self) -> None:
         """Ask for the actors that are lacking; one that has no room waits, and starts when there is."""
+        if self._stopping:
+            return
         wanted = max(1, (self._size or self._fitting()) - self._failed)
         while len(self._load) + len(self._starting) < wanted:
             actor = self._actor.remote(self._order, self._mailbox)
@@ -147,10 +142,10 @@ class RayPool:
         self._load[actor] = 0
         self._give()
 
-    def _result(self, answer: Any) -> tuple[ShardJob, ShardResult | WorkerLost]:
+    def _result(self, answer: Any) -> tuple[ShardJob, ShardResult | WorkerLost | Withdrawn]:
         job, actor = self._begun.pop(answer)
         try:
-            result: ShardResult = self._ray.get(answer)
+            result: ShardResult | Withdrawn = self._ray.get(answer)
         except self._ray.exceptions.RayTaskError as error:  # raised by the work
             raise error.cause if isinstance(error.cause, Exception) else error from None
         except self._ray.exceptions.RayError as error:  # its process or machine is gone
@@ -177,6 +172,11 @@ class RayPool:
         hint = "Wait until the cluster has room, or change num_cpus and num_gpus. The same command continues the run"
         return BenchError(message, where="engine: ray", hint=hint)
 
+    def withdraw(self) -> None:
+        if not self._stopping:
+            self._stopping = True
+            self._mailbox.withdraw.remote()
+
     def close(self) -> None:
         if "_mailbox" in vars(self):
             self._ray.kill(self._mailbox)
@@ -201,11 +201,21 @@ class RayWorker:
     def ready(self) -> None:
         """Answers when the actor is there."""
 
-    def work(self, job: ShardJob) -> ShardResult:
-        """As ``ShardWorker.work``."""
+    def work(self, job: ShardJob) -> ShardResult | Withdrawn:
+        """As ``ShardWorker.work``, if the shard was not withdrawn meanwhile."""
+        if self._withdrawn():
+            return Withdrawn()
         tell = partial(self._tell, job.index)
         with ToldRecord(Path(self._folder.name), tell, every=job.announced).kept() as record:
-            return self._worker.work(job, record)
+            worker = self._worker  # the first time it loads the network, which takes a while
+            return Withdrawn() if self._withdrawn() else worker.work(job, record)
+
+    def _withdrawn(self) -> bool:
+        """Whether the shards that wait are; not if the mailbox is gone, as the run then needs the shard after all."""
+        ray = _imported()
+        with suppress(ray.exceptions.RayError):
+            return bool(ray.get(self._mailbox.withdrawn.remote(), timeout=ANSWER))
+        return False
 
     def _tell(self, shard: int, call: LastCall) -> None:
         """Returns when the mailbox has it; a mailbox that is gone is no reason to fail."""
@@ -223,3 +233,48 @@ def _imported() -> Any:
         return importlib.import_module("ray")
     except ImportError:
         raise BenchError("Ray is not installed", where="engine: ray", hint=_INSTALL) from None
+
+
+def connect(ray: Any, address: str | None) -> bool:
+    """Whether a cluster was connected to; not where the process has one already.
+
+    Raises:
+        BenchError: there is none at the address.
+    """
+    if ray.is_initialized():
+        return False
+    address = address or os.environ.get("RAY_ADDRESS") or "local"  # without one, Ray joins a cluster that it finds
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would send statistics to its makers
+    try:
+        ray.init(address=address, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+        hint = "Start it with ray start --head, or leave the address out for a cluster of this machine"
+        raise BenchError(f"no Ray cluster: {message_of(error)}", where="ray_address", hint=hint) from None
+    return True
+
+
+def _machines(ray: Any) -> list[Mapping[str, float]]:
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
+
+
+def _no_room(ray: Any) -> BenchError:
+    message = f"no worker fits into a machine of the Ray cluster: {listed(_machines(ray))}"
+    return BenchError(message, where="engine: ray", hint="Change num_cpus and num_gpus, or add a machine")
+
+
+def fitting_now(needs: Mapping[str, float], address: str | None) -> int:
+    """How many actors of these needs a cluster holds now; at least one.
+
+    Raises:
+        BenchError: as ``RayPool``.
+    """
+    ray = _imported()
+    started = connect(ray, address)
+    try:
+        count = sum(fitting(machine, needs) for machine in _machines(ray))
+        if not count:
+            raise _no_room(ray)
+        return count
+    finally:
+        if started:
+            ray.shutdown()

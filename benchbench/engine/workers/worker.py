@@ -106,12 +106,13 @@ class ShardWorker:
         scorer.watch.record = record or HangRecord(self._folder)
         scorer.watch.record.hung.update(job.given_up)
         loader = Loader(store, self._study.workers)
+        start = time.perf_counter()
         try:
             with _GUARD():
                 computed = run_shard(task, replace(self._desk, store=store, loader=loader))
         finally:
             loader.close()
-        drafts = store.drafts
+        seconds, drafts = time.perf_counter() - start, store.drafts
         spent = Passes(**{name: count - getattr(before, name) for name, count in vars(self._passes).items()})
         return ShardResult(
             {name: part for draft in drafts for name, part in draft.parts.items()},
@@ -122,6 +123,7 @@ class ShardWorker:
             frozenset(store.retries.settled),
             scorer.watch.notes,
             scorer.batch,
+            seconds,
         )
 
     def _store_with(self, job: ShardJob) -> WorkerStore:

@@ -10,7 +10,7 @@ import pytest
 from torch import Tensor
 
 from benchbench.engine.workers import pools
-from benchbench.engine.workers.order import ShardJob, ShardResult, WorkerLost, WorkOrder
+from benchbench.engine.workers.order import ShardJob, ShardResult, Withdrawn, WorkerLost, WorkOrder
 from benchbench.engine.workers.worker import ShardWorker
 from benchbench.study import plan
 from benchbench.study.spec import StudySpec
@@ -29,26 +29,31 @@ class PoolHere:
         given: the shards in the order in which they were worked on.
     """
 
-    started = 0
-
     def __init__(self, order: WorkOrder, loses: Loses, newest_first: bool) -> None:
         self.worker = ShardWorker(order)
         self.loses, self.newest_first = loses, newest_first
         self.jobs: deque[ShardJob] = deque()
         self.given: list[int] = []
         self.together: dict[int, int] = {}
+        self.stopping = False
 
     room = 3
+    workers = 1
 
     def submit(self, job: ShardJob) -> None:
         self.jobs.append(job)
         self.together[job.index] = len(self.jobs)
 
-    def next(self) -> tuple[ShardJob, ShardResult | WorkerLost]:
+    def next(self) -> tuple[ShardJob, ShardResult | WorkerLost | Withdrawn]:
         job = self.jobs.pop() if self.newest_first else self.jobs.popleft()
+        if self.stopping:
+            return job, Withdrawn()
         self.given.append(job.index)
         lost = self.loses(job, self.given.count(job.index))
         return job, lost or self.worker.work(job)
+
+    def withdraw(self) -> None:
+        self.stopping = True
 
     def close(self) -> None:
         self.worker.close()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -15,12 +18,15 @@ from torch import Tensor
 
 from benchbench.containment.hang_record import HangRecord, LastCall
 from benchbench.engine.runner import run
+from benchbench.engine.stopping import Stopped
 from benchbench.engine.workers.losses import MOST_LOSSES, Losses
 from benchbench.engine.workers.order import ShardJob, WorkerLost, lost_worker
 from benchbench.errors import BenchError
 from benchbench.registry import METHODS, method
 from benchbench.registry.importing import load_file, user_files
 from benchbench.results.record import Record
+from benchbench.results.run_log import last_events
+from benchbench.results.unfinished import progress_of
 from benchbench.types import Layer
 
 from .conftest import LOST, Loses, PoolHere, PoolsHere, study
@@ -254,3 +260,33 @@ def test_a_file_that_was_edited_during_the_run_is_refused(
     shared = done(images, tmp_path / "run", **keys)  # the command has the edited file now
     pools_here.before = lambda: None
     assert shared.results.equals(done(images, tmp_path / "alone", **{**keys, "processes": 1}).results)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_after_a_signal_the_shards_that_wait_are_withdrawn(
+    number: signal.Signals, images: Tensor, tmp_path: Path, pools_here: PoolsHere, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All three are submitted; the one that is begun is finished and is in the tables."""
+    monkeypatch.setattr(signal, "raise_signal", lambda _: None)  # the run sends SIGTERM again, which would end pytest
+    pools_here.loses = lambda job, time: os.kill(os.getpid(), number)
+    with pytest.raises(Stopped):
+        done(images, tmp_path / "shared", processes=2, methods=["gradcam"])
+    (pool,) = pools_here
+    assert pool.together[2] == 3
+    assert pool.given == [0]
+    assert progress_of(Record.load(tmp_path / "shared").info).startswith("1 of 3 shards")
+    pools_here.loses = lambda job, time: None
+    whole = done(images, tmp_path / "shared", processes=2, methods=["gradcam"])
+    assert pools_here[1].given == [1, 2]
+    assert scores(whole).equals(scores(done(images, tmp_path / "alone", methods=["gradcam"])))
+
+
+def test_the_log_has_the_seconds_of_the_worker(images: Tensor, tmp_path: Path, pools_here: PoolsHere) -> None:
+    """Without the time in which the workers start, or other shards are worked on."""
+    pools_here.before = partial(time.sleep, 0.5)
+    begun = time.perf_counter()
+    done(images, tmp_path, processes=2, methods=["gradcam"], metrics=["sparseness"])
+    whole = time.perf_counter() - begun
+    seconds = [event["seconds"] for event in last_events(tmp_path) if event["event"] == "shard"]
+    assert len(seconds) == 3
+    assert 0 < sum(seconds) < whole - 0.5

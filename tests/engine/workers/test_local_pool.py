@@ -14,8 +14,8 @@ from typing import Any, cast
 import pytest
 
 from benchbench.engine.workers import local_pool, worker
-from benchbench.engine.workers.local_pool import LocalPool, taken_slot
-from benchbench.engine.workers.order import ShardJob, WorkerLost
+from benchbench.engine.workers.local_pool import LocalPool, taken_slot, work_on
+from benchbench.engine.workers.order import ShardJob, Withdrawn, WorkerLost
 from benchbench.engine.workers.worker import ignore_signals
 
 
@@ -66,7 +66,7 @@ def test_a_process_that_is_killed_between_two_shards(executors: list[Executor]) 
     pool.submit(ShardJob(1, {}))
     assert len(executors) == 2
     assert executors[0].closed
-    answers = {job.index: result for job, result in (pool.next(), pool.next())}
+    answers = {job.index: result for job, result in filter(None, (pool.next(), pool.next()))}
     lost = answers[0]
     assert isinstance(lost, WorkerLost)
     assert lost.reason == "a process was killed: a process was killed"
@@ -116,3 +116,38 @@ def test_a_process_has_the_slot_of_the_process_that_it_follows(tmp_path: Path, m
     number, lock = taken_slot(tmp_path, 3)  # all are locked
     assert number in range(3)
     assert lock is None
+
+
+def test_the_command_looks_up_while_no_shard_is_done(
+    executors: list[Executor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that it hears of a signal before the next result."""
+    monkeypatch.setattr(local_pool, "LOOK", 0.01)
+    pool = LocalPool(cast(Any, SimpleNamespace(threads=1)), 2)
+    pool.submit(ShardJob(0, {}))
+    assert pool.next() is None
+    executors[0].waiting[0].set_result("done")
+    assert cast(Any, pool.next())[1] == "done"
+    pool.close()
+
+
+@pytest.mark.parametrize("when", ["before", "while the network is loaded", "never"])
+def test_a_process_begins_no_shard_that_is_withdrawn(
+    when: str, executors: list[Executor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An executor hands out more calls than it has processes, which can no longer be cancelled."""
+    pool = LocalPool(cast(Any, SimpleNamespace(threads=1)), 2)
+    worker = SimpleNamespace(work=lambda job, record: job.index)
+
+    def loaded(_: str) -> tuple[Any, None]:
+        if when == "while the network is loaded":
+            pool.withdraw()
+        return worker, None
+
+    monkeypatch.setattr(local_pool, "_worker_of", loaded)
+    if when == "before":
+        pool.withdraw()
+        pool.withdraw()
+    answer = work_on(pool._order, ShardJob(3, {}))
+    assert answer == (3 if when == "never" else Withdrawn())
+    pool.close()

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -11,8 +14,8 @@ from hypothesis import strategies as st
 
 from benchbench.engine.workers import ray_pool
 from benchbench.engine.workers.cluster_room import fitting
-from benchbench.engine.workers.order import ShardJob, WorkerLost
-from benchbench.engine.workers.ray_pool import AHEAD, RayPool
+from benchbench.engine.workers.order import ShardJob, Withdrawn, WorkerLost
+from benchbench.engine.workers.ray_pool import AHEAD, RayPool, RayWorker, fitting_now
 from benchbench.errors import BenchError
 
 from .fake_ray import Answer, DiedError, FakeRay, RayError, RayTaskError
@@ -208,3 +211,65 @@ def test_how_many_workers_fit_into_a_machine(machine: dict[str, float], cpus: fl
 @given(cpus=st.integers(0, 64), tenths=st.integers(1, 80))
 def test_as_many_workers_fit_as_processors_go(cpus: int, tenths: int) -> None:
     assert fitting({"CPU": float(cpus)}, {"num_cpus": tenths / 10, "num_gpus": 0}) == cpus * 10 // tenths
+
+
+def test_shards_that_wait_for_a_first_worker_are_withdrawn_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    pool, told = pool_on(FakeRay([{"CPU": 2.0}], 2), monkeypatch), list[str]()
+    vars(pool)["_mailbox"] = actor_of(told.append, "withdraw")
+    for number in range(3):
+        pool.submit(ShardJob(number, {}))
+    pool.withdraw()
+    pool.withdraw()
+    assert [pool.next() for _ in range(3)] == [(ShardJob(number, {}), Withdrawn()) for number in range(3)]
+    assert told == ["withdraw"]
+
+
+def test_shards_that_workers_have_are_waited_for_and_no_worker_is_added(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that an actor has not begun it sends back itself; one that ends is not replaced."""
+    ray = FakeRay([{"CPU": 2.0}], 1)
+    pool = pool_on(ray, monkeypatch)
+    vars(pool)["_mailbox"] = actor_of(lambda _: None, "withdraw")
+    assert pool.next() is None
+    for number in range(2):
+        pool.submit(ShardJob(number, {}))
+    ray.actors[0].alive, ray.places = False, 0
+    pool.withdraw()
+    lost = [pool.next() for _ in range(2)]
+    assert all(answer is not None and isinstance(answer[1], WorkerLost) for answer in lost)
+    assert len(ray.actors) == 2
+
+
+def actor_of(call: Callable[[str], object], name: str) -> Any:
+    """An actor whose method of this name calls it with the name."""
+    return SimpleNamespace(**{name: SimpleNamespace(remote=lambda: call(name))})
+
+
+@pytest.mark.parametrize("mailbox", ["empty", "withdrawn", "withdrawn meanwhile", "gone"])
+def test_a_worker_asks_before_each_shard_whether_it_is_withdrawn(
+    mailbox: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when it has loaded the network. If the mailbox is gone, the shard is computed."""
+    answers = {"empty": [False, False], "withdrawn": [True], "withdrawn meanwhile": [False, True]}.get(mailbox, [])
+
+    def get(_: Any, timeout: float) -> bool:
+        if not answers:
+            raise RayError("the mailbox is gone")
+        return answers.pop(0)
+
+    ray = SimpleNamespace(get=get, exceptions=SimpleNamespace(RayError=RayError))
+    monkeypatch.setattr(ray_pool, "_imported", lambda: ray)
+    worker = RayWorker.__new__(RayWorker)  # which would leave signals out in this process
+    vars(worker)["_mailbox"] = actor_of(lambda _: None, "withdrawn")
+    vars(worker)["_folder"] = SimpleNamespace(name=str(tmp_path))
+    vars(worker)["_worker"] = SimpleNamespace(work=lambda job, record: job.index)
+    assert worker.work(ShardJob(3, {})) == (Withdrawn() if "withdrawn" in mailbox else 3)
+    assert not answers
+
+
+def test_the_workers_that_fit_now_are_counted_as_a_run_would_have_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    ray = FakeRay([{"CPU": 8.0, "GPU": 1.0}] * 3, 0)
+    monkeypatch.setattr(ray_pool, "_imported", lambda: ray)
+    assert fitting_now({"num_cpus": 2, "num_gpus": 0}, None) == 12
+    assert fitting_now({"num_cpus": 2, "num_gpus": 0.5}, None) == 6
+    with pytest.raises(BenchError, match="no worker fits into a machine of the Ray cluster: CPU 8, GPU 1"):
+        fitting_now({"num_cpus": 2, "num_gpus": 2}, None)
