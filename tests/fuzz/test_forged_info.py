@@ -23,7 +23,6 @@ from benchbench.study.extension import extended
 from benchbench.study.spec import StudySpec
 
 from ..engine.test_watch import pictures, study
-from .mutations import Path as Place
 from .mutations import changed_trees, places, replaced, without
 from .outcomes import outcome
 from .profile import counted, tries
@@ -113,11 +112,14 @@ def _forged(info: dict[str, Any], key: str) -> Iterator[tuple[tuple[str, ...], A
         kind = tuple("" if isinstance(step, int) else str(step) for step in place)
         yield (*kind, "lost"), without(info, place)
         others = [each for each in OTHER if type(each) is not type(value)]
-        yield from ((( *kind, type(each).__name__), replaced(info, place, each)) for each in others)
+        yield from (((*kind, type(each).__name__), replaced(info, place, each)) for each in others)
 
 
-KEYS = """accuracy again benchbench counts created datasets device earlier engine_code failures files metrics methods
-models seconds seed study system versions warnings work""".split()
+KEYS = [
+    *("accuracy", "again", "benchbench", "counts", "created", "datasets", "device", "earlier", "engine_code"),
+    *("failures", "files", "methods", "metrics", "models", "seconds", "seed", "study", "system", "versions"),
+    *("warnings", "work"),
+]
 
 
 def test_the_keys_are_all_keys(whole: Record) -> None:
