@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import math
 import platform
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,14 +14,18 @@ import torch
 
 from ..cost.allocator import keep_memory
 from ..digests import digest
+from ..errors import safe
 from ..models.load import weights_digest
 from ..network.fast_copy import Prepared
 from ..study.again import sources
+from ..study.identity import engine_code, identity
 from ..study.plan import ReadyModel, Shard, named_targets
 from ..study.spec import MethodChoice, MetricChoice, StudySpec
 from ..types import Dataset, ModelSpec
 
 PACKAGES = ("torch", "torchvision", "timm", "numpy", "scipy", "pandas", "pillow")
+_TOLD = Path("/proc/driver/nvidia/version")
+_DRIVER = re.compile(r"\b\d{3,}\.\d+(\.\d+)?\b")  # 535.129.03
 
 
 def describe(
@@ -35,15 +40,23 @@ def describe(
         models: what ``describe_model`` says of each. datasets, shards: as the first model has them.
     """
     networks, data_titles = titles_of(study)
+    readers = _readers(study)
     return {
         "benchbench": importlib.metadata.version("benchbench-saliency"),
         "study": study.plain(),
         "again": sources(study),
         "seed": study.seed,
+        "engine_code": engine_code(),
         "versions": {"python": platform.python_version(), **_versions()},
+        "system": _system(),
         "models": [{**model, "title": networks[model["name"]]} for model in models],
         "datasets": [
-            {**_dataset(name, data, shards, models), **_references(name, shards, study), "title": data_titles[name]}
+            {
+                **_dataset(name, data, shards, models),
+                **_references(name, shards, study),
+                "plugin": readers[name],
+                "title": data_titles[name],
+            }
             for name, data in datasets.items()
         ],
         "methods": [_method(choice) for choice in study.methods],
@@ -177,6 +190,7 @@ def _dataset(name: str, data: Dataset, shards: Sequence[Shard], models: Sequence
         "used": len(used),
         "fingerprint": digest(used)[:16],
         "samples": dict(zip(names, (digest(mark)[:16] for mark in used), strict=True)),
+        "class_names": [safe(str(each)) for each in getattr(data, "class_names", ()) or ()],
         "about": _about(name, data, models),
     }
 
@@ -187,6 +201,20 @@ def _references(name: str, shards: Sequence[Shard], study: StudySpec) -> dict[st
     if whole is None or not any("references" in method.needs for method in study.methods):
         return {}
     return {"references": digest([mark[1:] for mark in whole.references(study.seed)])[:16]}
+
+
+def _readers(study: StudySpec) -> dict[str, str]:
+    """By the names of the data in the tables, the plugin that reads them; "" for data from Python."""
+    return {
+        name: "" if choice.plugin is None else choice.plugin.name
+        for choice in study.datasets
+        for name in named_targets(choice.label, study)
+    }
+
+
+def _identity(choice: MethodChoice | MetricChoice) -> str:
+    """A digest of the code and the parameters: of a file among them its content, of a method its code too."""
+    return digest("identity", *identity(choice.plugin, choice.params))[:16]
 
 
 def _method(choice: MethodChoice) -> dict[str, Any]:
@@ -202,8 +230,9 @@ def _method(choice: MethodChoice) -> dict[str, Any]:
         "control": plugin.control,
         **({"optimises": sorted(plugin.optimises)} if plugin.optimises else {}),
         "parameters": dict(choice.params),
-        "needs": sorted(plugin.needs),
+        "needs": sorted(choice.needs),
         "code": plugin.source_digest,
+        "identity": _identity(choice),
         **({"note": plugin.note} if plugin.note else {}),
         **({"library": plugin.library_version} if plugin.library_version else {}),
     }
@@ -228,6 +257,7 @@ def _metric(choice: MetricChoice) -> dict[str, Any]:
         **({"truth": reading.truth} if reading.truth else {}),
         **({"held_out": True} if plugin.held_out is not None else {}),
         "code": plugin.source_digest,
+        "identity": _identity(choice),
     }
 
 
@@ -239,6 +269,21 @@ def _versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue  # timm is an extra
     return versions
+
+
+def _system() -> dict[str, str]:
+    """The operating system; and where a GPU can be used, the versions of what runs it."""
+    known = {"os": platform.platform()}
+    if torch.cuda.is_available():
+        cudnn = torch.backends.cudnn.version()
+        known |= {"cuda": torch.version.cuda or "", "cudnn": str(cudnn or ""), "driver": _driver()}
+    return {name: version for name, version in known.items() if version}
+
+
+def _driver() -> str:
+    """The version of NVIDIA's driver, where Linux tells it."""
+    version = _DRIVER.search(_TOLD.read_text(errors="replace")) if _TOLD.is_file() else None
+    return version[0] if version else ""
 
 
 def _processor() -> str:

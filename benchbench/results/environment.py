@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from .mergeable import name_of
+from .mergeable import other_classes, other_in_plugin
 from .record import Record
 from .schema import KEYS
+from .shared_entries import in_both
 
 Info = Mapping[str, Any]
 
@@ -20,12 +21,28 @@ def differences(then: Info, now: Info) -> list[str]:
     Args:
         then, now: run.json of the earlier and of the later run.
     """
-    return [*_versions(then, now), *_device(then, now), *_networks(then, now), *_data(then, now), *_code(then, now)]
+    parts = (_engine, _versions, _device, _networks, _data, _code)
+    return [difference for part in parts for difference in part(then, now)]
+
+
+def _engine(then: Info, now: Info) -> Iterator[str]:
+    before, after = then.get("engine_code"), now.get("engine_code")
+    if before is None or after is None:
+        yield (
+            "an older benchbench, which did not store the code of its engine, the system's versions and the content of "
+            "files among parameters, wrote one of the runs: whether these differ is not known"
+        )
+    elif before != after:
+        yield "the code of the engine has changed"
 
 
 def _versions(then: Info, now: Info) -> Iterator[str]:
-    before = {"benchbench": then.get("benchbench"), **then.get("versions", {})}
-    after = {"benchbench": now.get("benchbench"), **now.get("versions", {})}
+    """Of benchbench, the libraries, the system and what runs a GPU."""
+    both = "system" in then and "system" in now
+    before, after = (
+        {"benchbench": info.get("benchbench"), **info.get("versions", {}), **(info["system"] if both else {})}
+        for info in (then, now)
+    )
     for name in dict.fromkeys([*before, *after]):
         if before.get(name) != after.get(name):
             yield f"{name}: {before.get(name) or 'none'} then, {after.get(name) or 'none'} now"
@@ -40,7 +57,7 @@ def _device(then: Info, now: Info) -> Iterator[str]:
 
 
 def _networks(then: Info, now: Info) -> Iterator[str]:
-    for name, before, after in _pairs(then, now, "models"):
+    for name, before, after in in_both(then, now, "models"):
         if before["state"] != after["state"]:
             yield f"the network {name} has other weights"
         elif before["fingerprint"] != after["fingerprint"]:
@@ -51,7 +68,7 @@ def _networks(then: Info, now: Info) -> Iterator[str]:
 
 
 def _data(then: Info, now: Info) -> Iterator[str]:
-    for name, before, after in _pairs(then, now, "datasets"):
+    for name, before, after in in_both(then, now, "datasets"):
         marks, current = before["samples"], after["samples"]
         changed = sum(current[sample] != mark for sample, mark in marks.items() if sample in current)
         gone, new = len(marks.keys() - current.keys()), len(current.keys() - marks.keys())
@@ -60,18 +77,14 @@ def _data(then: Info, now: Info) -> Iterator[str]:
         ]
         if parts:
             yield f"the images of {name}: {', '.join(parts)}"
+        yield from other_classes(name, before, after)
 
 
 def _code(then: Info, now: Info) -> Iterator[str]:
     for kind in ("methods", "metrics"):
-        for name, before, after in _pairs(then, now, kind):
-            if before["code"] != after["code"]:
-                yield f"the code of {name} has changed"
-
-
-def _pairs(then: Info, now: Info, kind: str) -> Iterator[tuple[str, Mapping[str, Any], Mapping[str, Any]]]:
-    before, after = ({name_of(entry): entry for entry in info[kind]} for info in (then, now))
-    return ((name, before[name], after[name]) for name in before if name in after)
+        for name, before, after in in_both(then, now, kind):
+            for what in other_in_plugin(before, after):
+                yield f"the code of {name} has changed" if what == "code" else f"{name} has other {what}"
 
 
 def same_values(then: Record, now: Record) -> str:

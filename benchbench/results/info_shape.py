@@ -22,6 +22,41 @@ class _Shape(BaseModel):
     model_config = ConfigDict(strict=True, extra="allow", protected_namespaces=())
 
 
+class _Named(_Shape):
+    name: str
+
+
+Items = Annotated[list[str | _Named], Field(min_length=1)]
+
+
+class _Study(_Shape):
+    models: Items
+    datasets: Items
+    layers: str | Texts | dict[str, str | Texts]
+    methods: Texts
+    metrics: Texts
+    target: Any
+    samples: Count
+    seed: int
+
+
+class _Again(_Shape):
+    plugins: Texts = []
+    models: list[str | _Named] = []
+    datasets: list[str | _Named] = []
+    python: Texts = []
+
+
+class _Earlier(_Shape):
+    created: str
+    images: dict[str, Count]
+    added: Texts
+
+
+class _Part(_Shape):
+    created: str
+
+
 class _Scoring(_Shape):
     prepared: bool
     captures: bool = False
@@ -37,7 +72,7 @@ class _Model(_Shape):
     title: str = ""
     weights: str
     fingerprint: str
-    state: str = ""
+    state: str
     warning: str = ""
     note: str = ""
     preprocess: dict[str, Any]
@@ -45,6 +80,8 @@ class _Model(_Shape):
     parameters: Count
     classes: Count
     scoring: _Scoring
+    answers: list[float | None] = []
+    data: dict[str, TextOf] = {}
 
 
 class _Data(_Shape):
@@ -57,6 +94,9 @@ class _Data(_Shape):
     about: TextOf
     copies: TextOf = {}
     groups: TextOf = {}
+    references: str = ""
+    plugin: str = ""
+    class_names: Texts = []
 
 
 class _Method(_Shape):
@@ -71,7 +111,8 @@ class _Method(_Shape):
     optimises: Texts = []
     parameters: dict[str, Any]
     needs: Texts
-    code: str = ""
+    code: str
+    identity: str = ""
     note: str = ""
     library: str = ""
 
@@ -90,7 +131,9 @@ class _Metric(_Shape):
     parameters: dict[str, Any]
     needs: Texts
     truth: str = ""
-    code: str = ""
+    held_out: bool = False
+    code: str
+    identity: str = ""
 
 
 class _Device(_Shape):
@@ -104,6 +147,7 @@ class _Accuracy(_Shape):
     dataset: str
     right: Count
     labelled: Count
+    readings: dict[str, Count] = {}
 
 
 class _Batch(_Shape):
@@ -187,15 +231,20 @@ class _Unfinished(_Shape):
 class _Info(_Shape):
     benchbench: str
     created: str
-    seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    seconds: Annotated[float, Field(ge=0, lt=1e12, allow_inf_nan=False)]
     seed: int
-    study: dict[str, Any]
+    study: _Study
+    again: _Again = _Again()
+    engine_code: str = ""
     versions: TextOf
+    system: TextOf = {}
     device: _Device
-    models: list[_Model]
-    datasets: list[_Data]
-    methods: list[_Method]
-    metrics: list[_Metric]
+    models: Annotated[list[_Model], Field(min_length=1)]
+    datasets: Annotated[list[_Data], Field(min_length=1)]
+    methods: Annotated[list[_Method], Field(min_length=1)]
+    metrics: Annotated[list[_Metric], Field(min_length=1)]
+    earlier: list[_Earlier] = []
+    merged: list[_Part] | None = None
     accuracy: list[_Accuracy]
     warnings: Texts
     counts: dict[str, Count]
@@ -213,7 +262,12 @@ def refuse_other_shape(info: dict[str, Any]) -> None:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"]))
         raise Damaged(f"run.json is not as benchbench writes it: {place}: {first['msg']}") from None
-    for kind in ("models", "datasets", "methods"):
-        names = [entry["name"] for entry in info[kind]]
+    for kind in ("models", "datasets", "methods", "metrics"):
+        names = [(entry["name"], entry["protocol"]) if kind == "metrics" else entry["name"] for entry in info[kind]]
         if len(set(names)) < len(names):
             raise Damaged(f"run.json is not as benchbench writes it: {kind}: a name stands twice")
+    for data in info["datasets"]:
+        for key in ("copies", "groups"):
+            named = [*data.get(key, {}), *(data.get(key, {}).values() if key == "copies" else ())]
+            if any(sample not in data["samples"] for sample in named):
+                raise Damaged(f"run.json is not as benchbench writes it: {key} of a data set name no sample of it")

@@ -9,13 +9,15 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from .mergeable import name_of
 from .record import Record
+from .same_pictures import Pair, joined_copies, seen_in_both
+from .shared_entries import name_of
 from .whole_values import NotJoined
 
 Info = Mapping[str, Any]
 _OF_ONE_FOLDER = ("suite", "again", "budget")
 _LISTS = ("models", "datasets", "methods", "metrics")
+_OF_BOTH = ("engine_code", "identity", "class_names")  # what one run does not know, both do not
 
 
 def joined_info(first: Record, second: Record, left: NotJoined) -> dict[str, Any]:
@@ -26,16 +28,16 @@ def joined_info(first: Record, second: Record, left: NotJoined) -> dict[str, Any
     """
     one, other = first.info, second.info
     models = _union(one["models"], other["models"], _with_layers)
-    twins = _seen_in_both(first, second)
-    datasets = _union(one["datasets"], other["datasets"], partial(_with_images, twins=twins))
-    metrics = [e for e in _union(one["metrics"], other["metrics"]) if (e["name"], e["protocol"]) not in left.metrics]
+    pairs = seen_in_both(first, second)
+    datasets = _union(one["datasets"], other["datasets"], partial(_with_images, pairs=pairs))
+    metrics = _union(one["metrics"], other["metrics"], _known)
     return {
-        **{key: value for key, value in one.items() if key not in _OF_ONE_FOLDER},
+        **{key: value for key, value in _known(one, other).items() if key not in _OF_ONE_FOLDER},
         "study": _study(one, other, models, datasets, left),
         "models": models,
         "datasets": datasets,
-        "methods": [e for e in _union(one["methods"], other["methods"]) if e["name"] not in left.methods],
-        "metrics": metrics,
+        "methods": [e for e in _union(one["methods"], other["methods"], _known) if e["name"] not in left.methods],
+        "metrics": [e for e in metrics if (e["name"], e["protocol"]) not in left.metrics],
         "earlier": _all_of(one.get("earlier", ()), other.get("earlier", ())),
         "work": _work(one["work"], other["work"]),
         "seconds": one["seconds"] + other["seconds"],
@@ -65,7 +67,8 @@ def _labels(info: Info, left: NotJoined) -> list[str]:
 
 def _parts(info: Info) -> list[Any]:
     """What is kept of each run, also of one that was joined before."""
-    return info.get("merged") or [{key: info[key] for key in ("created", "device", "versions")}]
+    keys = ("created", "device", "versions", "system")
+    return info.get("merged") or [{key: info[key] for key in keys if key in info}]
 
 
 def _union(
@@ -77,40 +80,19 @@ def _union(
     return [*shared, *more.values()]
 
 
+def _known(one: Info, other: Info) -> dict[str, Any]:
+    """The first one's entry, without what an older run, the other one, has not stored."""
+    return {key: value for key, value in one.items() if key not in _OF_BOTH or key in other}
+
+
 def _with_layers(one: Info, other: Info) -> dict[str, Any]:
     return {**one, "layers": _all_of(one["layers"], other["layers"])}
 
 
-def _seen_in_both(first: Record, second: Record) -> dict[str, dict[str, str]]:
-    """By data set, of images that only the second run has, the first run's image with the same photograph.
-
-    Photographs are of what the network saw, so they are compared where both runs have one of the same network.
-    """
-    images = [{data["name"]: data["samples"].keys() for data in record.info["datasets"]} for record in (first, second)]
-    if all(images[0][name] == images[1][name] for name in images[0].keys() & images[1].keys()):
-        return {}
-    known = [_photographs(record) for record in (first, second)]
-    return {
-        data: {sample: known[0][data][seal] for seal, sample in new.items() if seal in known[0][data]}
-        for data, new in known[1].items()
-        if data in known[0]
-    }
-
-
-def _photographs(record: Record) -> dict[str, dict[str, str]]:
-    """By data set and digest of the photograph, the first image of the first network."""
-    rows = record.photos[record.photos["model"] == record.info["models"][0]["name"]]
-    known: dict[str, dict[str, str]] = {}
-    for data, sample, file in zip(rows["dataset"], rows["sample"], rows["file"], strict=True):
-        if not file:
-            continue
-        known.setdefault(data, {}).setdefault(hashlib.sha256(record.photo(file)).hexdigest(), sample)
-    return known
-
-
-def _with_images(one: Info, other: Info, twins: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+def _with_images(one: Info, other: Info, pairs: Mapping[str, Sequence[Pair]]) -> dict[str, Any]:
     samples = {**one["samples"], **other["samples"]}
-    entry = {**one, "samples": samples, "used": len(samples), "available": max(one["available"], len(samples))}
+    counts = {"used": len(samples), "available": max(one["available"], len(samples))}
+    entry = {**_known(one, other), "samples": samples, **counts}
     entry["about"] = {
         key: "; ".join(dict.fromkeys(data["about"][key] for data in (one, other) if key in data["about"]))
         for key in {**one["about"], **other["about"]}
@@ -121,28 +103,11 @@ def _with_images(one: Info, other: Info, twins: Mapping[str, Mapping[str, str]])
     if references:
         entry["references"] = "+".join(dict.fromkeys(references))  # two of them are those of no other run
     groups = {**other.get("groups", {}), **one.get("groups", {})}
-    copies = _copies(one, other, samples, twins.get(one["name"], {}))
+    copies = joined_copies(one, other, samples, pairs.get(one["name"], ()))
     for key, known in (("copies", copies), ("groups", groups)):
         entry.pop(key, None)
         entry |= {key: known} if known else {}
     return entry
-
-
-def _copies(one: Info, other: Info, samples: Mapping[str, str], twins: Mapping[str, str]) -> dict[str, str]:
-    """By sample, the first one with the same picture: a copy of a copy, in either run, is one of the first."""
-    parents = {sample: sample for sample in samples}
-
-    def root(sample: str) -> str:
-        while parents[sample] != sample:
-            sample = parents[sample]
-        return sample
-
-    place = {sample: i for i, sample in enumerate(samples)}
-    known = one.get("copies", {}), other.get("copies", {}), twins
-    for copy, original in (pair for copies in known for pair in copies.items()):
-        ends = sorted((root(copy), root(original)), key=place.__getitem__)
-        parents[ends[1]] = ends[0]
-    return {sample: root(sample) for sample in samples if root(sample) != sample}
 
 
 def _all_of(one: Sequence[Any], other: Sequence[Any]) -> list[Any]:
@@ -189,5 +154,9 @@ def _sum(one: Info, other: Info) -> dict[str, Any]:
 
 
 def _work(one: Info, other: Info) -> dict[str, Any]:
-    numbers = {key: value + other.get(key, 0) for key, value in one.items() if isinstance(value, int)}
+    numbers = {
+        key: value + other[key] if isinstance(other.get(key), int) else value
+        for key, value in one.items()
+        if isinstance(value, int)
+    }
     return {**numbers, "batches": {**other.get("batches", {}), **one.get("batches", {})}}

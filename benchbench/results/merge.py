@@ -18,8 +18,11 @@ from .mergeable import refuse_gaps, refuse_other, refuse_other_values, unchecked
 from .picture_files import apart, copy_pictures
 from .record import Record
 from .row_counts import failures, status_counts
+from .same_pictures import not_compared
 from .schema import CURVES, MAPS, PHOTOS, RESULTS, typed
+from .shared_entries import in_both
 from .store import Store
+from .two_names import maybe_under_two_names
 from .unfinished import refuse_unfinished_part
 from .whole_values import BLOCK, NotJoined, maps_without, whole_values, without
 
@@ -65,7 +68,8 @@ def merge_runs(first: Record, second: Record, out: Path) -> Merged:
         "photos/index.parquet": order.of(photos),
     }
     accuracy, unknown = joined_accuracy(first, second)
-    notes = [*_notes(first, second), *_left_out(left, lost, unknown), *_missing_blocks(results)]
+    notes = [*_notes(first, second), *_unknown(first, second)]
+    notes += [*_left_out(left, lost, unknown), *_missing_blocks(results)]
     counted = {"accuracy": accuracy, "failures": failures(results), "counts": status_counts(results)}
     _copy(records, names, out)
     Store(out).write_results(tables, {**info, **counted, "warnings": [*_warnings(first, second), *notes]})
@@ -86,7 +90,7 @@ def _results(first: Record, second: Record, left: NotJoined) -> pd.DataFrame:
     if results.empty:
         hint = "Join runs of the same images"
         raise BenchError("all that they have are values of all images, of other images each", where=folders, hint=hint)
-    refuse_gaps(results, folders)
+    refuse_gaps(results, folders, maybe_under_two_names(first.info, second.info))
     return results
 
 
@@ -137,12 +141,39 @@ def _notes(first: Record, second: Record) -> Iterator[str]:
         if there:
             yield f"what {there} costs was measured on another machine: do not compare costs with the others"
     versions = [{"benchbench": info["benchbench"], **info["versions"]} for info in (one, other)]
+    if "system" in one and "system" in other:
+        versions = [{**known, **info["system"]} for known, info in zip(versions, (one, other), strict=True)]
     names = dict.fromkeys([*versions[0], *versions[1]])
     differing = [name for name in names if versions[0].get(name) != versions[1].get(name)]
     if differing:
         yield f"the joined runs have other versions of {join_some(differing)}"
+    yield from maybe_under_two_names(one, other)
     for name in unchecked_networks(one, other):
         yield f"{name} has the same weights in both runs; its code was not compared, as the runs are of other data"
+
+
+def _unknown(first: Record, second: Record) -> Iterator[str]:
+    """What the runs have not stored, or could not be compared."""
+    for record in (first, second):
+        if "engine_code" not in record.info:
+            what = "was written by an older benchbench, or joined with a run of one"
+            yield (
+                f"{record.folder.name} {what}: that both runs have the same code of the engine, the same content of "
+                "files among parameters and the same class names is not known"
+            )
+    for name, data, other in in_both(first.info, second.info, "datasets"):
+        if not data["samples"].keys() & other["samples"].keys():
+            named = data.get("class_names") and other.get("class_names")
+            compared = "only the names of their classes were" if named else "nothing of them could be"
+            yield (
+                f"the two runs have no image of {name} in common: that both are parts of one data set is not known, "
+                f"as {compared} compared"
+            )
+    for name in not_compared(first, second):
+        yield (
+            f"no network of one run saw the images of {name} as a network of the other run did: images that are the "
+            "same picture in other files are not known as copies"
+        )
 
 
 def _left_out(left: NotJoined, pooled: Sequence[str], unknown: Sequence[str]) -> Iterator[str]:

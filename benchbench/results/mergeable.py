@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from itertools import product
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product, zip_longest
+from typing import Any, TypeAlias
 
 import pandas as pd
 
@@ -12,23 +12,34 @@ from ..errors import BenchError
 from ..vocabulary import INPUT
 from .joined_rows import IMAGE, ROW
 from .record import Record
+from .shared_entries import Entry, in_both, same_example
+from .two_names import under_two_names
 from .whole_values import BLOCK, PLACE
 
-Info = Mapping[str, Any]
+Info: TypeAlias = Mapping[str, Any]
 AGREE = 1e-3  # of the larger of two values: rounding on two machines
 _OF_PLUGINS = (
     ("plugin", "code"),
-    ("parameters", "parameters"),
     ("code", "code"),
     ("library", "library version"),
+    ("parameters", "parameters"),
 )
+_SAME_CODE = "Run one of them again with the code of the other: benchbench run RUN/run.json"
 
 
 def refuse_other(first: Record, second: Record) -> None:
-    """Raises BenchError where what both runs have is not the same: it names the first such thing."""
-    for reason in _reasons(first.info, second.info):
+    """Raises BenchError where what both runs have is not the same, or is one thing under two names: the first such."""
+    where, infos = f"{first.folder} and {second.folder}", (first.info, second.info)
+    code = [info.get("engine_code") for info in infos]
+    if all(code) and code[0] != code[1]:
+        versions = " and ".join(info["benchbench"] for info in infos)
+        what = f"the engine has other code in the two runs (benchbench {versions})"
+        raise BenchError(what, where=where, hint=_SAME_CODE)
+    for reason in _reasons(*infos):
         hint = f"Join runs that agree in it, or give {second.folder} other names (as: ...) and run it again"
-        raise BenchError(reason, where=f"{first.folder} and {second.folder}", hint=hint)
+        raise BenchError(reason, where=where, hint=hint)
+    for reason, way_out in under_two_names(*infos):
+        raise BenchError(reason, where=where, hint=way_out)
 
 
 def _reasons(first: Info, second: Info) -> Iterator[str]:
@@ -36,53 +47,80 @@ def _reasons(first: Info, second: Info) -> Iterator[str]:
         values = [info["study"].get(key, default) for info in (first, second)]
         if values[0] != values[1]:
             yield f"{key} is {values[0]} in one run, and {values[1]} in the other"
-    for name, one, other in _common(first, second, "models"):
-        if one["state"] != other["state"]:
-            yield f"the network {name} has other weights in the two runs"
-        elif one["fingerprint"] != other["fingerprint"] and _same_data(first, second):
-            yield f"the network {name} has the same weights in both runs but different code or answers"
-        if one["preprocess"] != other["preprocess"]:
-            yield f"the network {name} has other pre-processing in the two runs"
-    for name, one, other in _common(first, second, "datasets"):
-        changed = [s for s, mark in one["samples"].items() if other["samples"].get(s, mark) != mark]
-        if changed:
-            yield f"the image {changed[0]} of {name} differs between the runs"
-        groups = one.get("groups", {}), other.get("groups", {})
-        moved = [s for s, group in groups[0].items() if groups[1].get(s, group) != group]
-        if moved:
-            yield f"the image {moved[0]} of {name} is of another group in the two runs"
+    yield from _other_networks(first, second)
+    for name, entry, other in in_both(first, second, "datasets"):
+        yield from _other_data(name, entry, other)
     for kind, word in (("methods", "method"), ("metrics", "metric")):
-        for name, one, other in _common(first, second, kind):
-            for key, what in _OF_PLUGINS:
-                if one.get(key) != other.get(key):
-                    yield f"the {word} {name} has other {what} in the two runs"
+        for name, entry, other in in_both(first, second, kind):
+            for what in other_in_plugin(entry, other):
+                yield f"the {word} {name} has other {what} in the two runs"
+
+
+def _other_networks(first: Info, second: Info) -> Iterator[str]:
+    for name, entry, other in in_both(first, second, "models"):
+        if entry["state"] != other["state"]:
+            yield f"the network {name} has other weights in the two runs"
+        elif entry["fingerprint"] != other["fingerprint"] and same_example(first, second):
+            yield f"the network {name} has the same weights in both runs but different code or answers"
+        if entry["preprocess"] != other["preprocess"]:
+            yield f"the network {name} has other pre-processing in the two runs"
+        for data, _, _ in in_both(first, second, "datasets"):
+            if _matching(entry, data) != _matching(other, data):
+                yield f"the classes of {data} are matched with those of {name} in another way in the two runs"
+
+
+def _matching(network: Entry, data: str) -> str:
+    """How the classes of a data set became outputs of the network, in words."""
+    return str(network.get("data", {}).get(data, {}).get("classes", ""))
+
+
+def _other_data(name: str, entry: Entry, other: Entry) -> Iterator[str]:
+    changed = [s for s, mark in entry["samples"].items() if other["samples"].get(s, mark) != mark]
+    if changed:
+        yield f"the image {changed[0]} of {name} differs between the runs"
+    groups = entry.get("groups", {}), other.get("groups", {})
+    moved = [s for s, group in groups[0].items() if groups[1].get(s, group) != group]
+    if moved:
+        yield f"the image {moved[0]} of {name} is of another group in the two runs"
+    yield from other_classes(name, entry, other)
+    readers = [data.get("plugin") for data in (entry, other)]
+    if None not in readers and readers[0] != readers[1] and not entry["samples"].keys() & other["samples"].keys():
+        shown = [reader or "Python" for reader in readers]
+        yield f"{name} is data of {shown[0]} in one run and of {shown[1]} in the other, and no image is in both"
+
+
+def other_classes(name: str, entry: Entry, other: Entry) -> Iterator[str]:
+    """The first class of a data set whose name differs, where both runs have stored the names; in words."""
+    if "class_names" not in entry or "class_names" not in other:
+        return
+    for number, pair in enumerate(zip_longest(entry["class_names"], other["class_names"])):
+        if pair[0] != pair[1]:
+            shown = [each or "without a name" for each in pair]
+            yield f"class {number} of {name} is {shown[0]} in one run, and {shown[1]} in the other"
+            return
+
+
+def other_in_plugin(entry: Entry, other: Entry) -> Iterator[str]:
+    """What of a method or metric is not the same in two runs.
+
+    Parameters that name the same file at two places are the same: its content is in the identity.
+    """
+    known = [each.get("identity") for each in (entry, other)]
+    same = bool(known[0]) and known[0] == known[1]
+    differing = [what for key, what in _OF_PLUGINS if entry.get(key) != other.get(key)]
+    if same and differing == ["parameters"]:
+        return
+    yield from differing
+    if all(known) and not same and not differing:
+        yield "content of a file, or code of a method, among its parameters"
 
 
 def unchecked_networks(first: Info, second: Info) -> list[str]:
     """Networks of both runs of which only the weights are known to be the same: their answers are to other data."""
-    return (
-        []
-        if _same_data(first, second)
-        else [
-            name for name, one, other in _common(first, second, "models") if one["fingerprint"] != other["fingerprint"]
-        ]
-    )
-
-
-def _same_data(first: Info, second: Info) -> bool:
-    """Whether networks of the two runs were asked about the same example: what they answer is in their fingerprints."""
-    one, other = first["datasets"][0], second["datasets"][0]
-    return all(one[key] == other[key] for key in ("name", "available", "fingerprint"))
-
-
-def _common(first: Info, second: Info, kind: str) -> Iterator[tuple[str, Mapping[str, Any], Mapping[str, Any]]]:
-    one, other = ({name_of(entry): entry for entry in info[kind]} for info in (first, second))
-    return ((name, one[name], other[name]) for name in one if name in other)
-
-
-def name_of(entry: Mapping[str, Any]) -> str:
-    """Of a network, data set, method or metric of run.json."""
-    return f"{entry['name']}@{entry['protocol']}" if "protocol" in entry else str(entry["name"])
+    if same_example(first, second):
+        return []
+    pairs = in_both(first, second, "models")
+    return [name for name, entry, other in pairs if entry["fingerprint"] != other["fingerprint"]]
 
 
 def refuse_other_values(results: tuple[pd.DataFrame, pd.DataFrame], folders: str) -> None:
@@ -117,11 +155,12 @@ def _other_targets(first: pd.DataFrame, second: pd.DataFrame) -> Iterator[tuple[
             yield {str(key): value for key, value in row.items()}, what
 
 
-def refuse_gaps(results: pd.DataFrame, folders: str) -> None:
+def refuse_gaps(results: pd.DataFrame, folders: str, maybe_twice: Sequence[str] = ()) -> None:
     """Raises BenchError where a method, metric or layer lacks images that others of one network and data set have.
 
     Args:
         results: the joined results.parquet.
+        maybe_twice: sentences on what may be one thing under two names, which leaves such gaps.
     """
     rows = results[~results["metric"].str.contains(".", regex=False)]
     images, counts = _counts(rows, BLOCK), _counts(rows, PLACE)
@@ -132,7 +171,9 @@ def refuse_gaps(results: pd.DataFrame, folders: str) -> None:
         model, dataset, layer, method, metric, _ = place
         has = f"has only {count:,} of the {images[place[:2]]:,} images" if count else "is in neither run"
         message = f"{method} / {metric} at {layer} {has} of {dataset} on {model}"
-        raise BenchError(message, where=folders, hint="Run what is missing first, with the same --out")
+        twice = [each[0].upper() + each[1:] for each in maybe_twice]
+        hint = ". ".join([*twice, "Run what is missing first, with the same --out"])
+        raise BenchError(message, where=folders, hint=hint)
 
 
 def _counts(rows: pd.DataFrame, columns: list[str]) -> dict[tuple[str, ...], int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,7 +40,7 @@ def read_info(folder: Path) -> dict[str, Any]:
         ValueError: it is not what a run wrote.
         OSError: it is absent.
     """
-    info = json.loads(read(folder / INFO))
+    info = json.loads(read(folder / INFO), parse_constant=_finite, parse_float=_finite)
     if not isinstance(info, dict) or info.pop("digest", None) != info_digest(info):
         raise Damaged(f"{INFO} is not what was written, or another version of benchbench wrote it")
     if info.get("format", 1) != FORMAT:
@@ -48,6 +49,18 @@ def read_info(folder: Path) -> dict[str, Any]:
         raise BenchError(f"{what}; this version has format {FORMAT}", where=str(folder), hint=hint)
     refuse_other_shape(info)
     return info
+
+
+def _finite(text: str) -> float:
+    """A number of run.json, which has no infinite ones, and none that is not a number.
+
+    Raises:
+        Damaged: it is such a number.
+    """
+    number = float(text)
+    if not math.isfinite(number):
+        raise Damaged(f"{INFO} has the number {text[:20]}")
+    return number
 
 
 def info_digest(info: Mapping[str, Any]) -> str:

@@ -138,5 +138,18 @@ def _methods_of_all(records: tuple[Record, Record]) -> list[str]:
     """Methods whose maps are made of a whole data set, or that compare with other references in the two runs."""
     marks = [{d["name"]: d.get("references") for d in record.info["datasets"]} for record in records]
     other = any(marks[0][name] != marks[1][name] for name in marks[0].keys() & marks[1].keys())
-    needs = {"dataset", *(["references"] if other else [])}
-    return [e["name"] for record in records for e in record.info["methods"] if needs & set(e["needs"])]
+    return [
+        entry["name"]
+        for record in records
+        for entry in record.info["methods"]
+        if "dataset" in entry["needs"] or (other and _may_compare(entry))
+    ]
+
+
+def _may_compare(method: Info) -> bool:
+    """Whether a method compares with references.
+
+    The needs of a method are those of a method inside it too. Older runs, which have no identities, do not say what a
+    method inside another one needs.
+    """
+    return "references" in method["needs"] or ("identity" not in method and "of" in method["parameters"])

@@ -11,7 +11,7 @@ from ..errors import BenchError
 from .scores import older_score
 from .spec import MethodChoice, MetricChoice, StudySpec, read_method, read_metric
 
-_FIXED = ("target", "seed", "probability", "precision")
+_FIXED = {"target": None, "seed": None, "probability": "softmax", "precision": "float32"}  # with what older runs had
 _OTHER_FOLDER = "Give another --out"
 _WAY_OUT = f"{_OTHER_FOLDER}, or --overwrite to keep only this study's results"
 _ROUNDING = 0.02  # of the largest logit: TensorFloat-32 rounds to a thousandth, several times
@@ -31,9 +31,10 @@ def extended(study: StudySpec, info: Mapping[str, Any] | None, folder: Path) -> 
     if info is None:
         return study, []
     then, now = older_score({"score": "softmax", **info["study"]}), json.loads(json.dumps(study.plain(), default=str))
-    for key in _FIXED:
-        if then[key] != now[key]:
-            raise _refused(f"{key} is {then[key]} in the folder's study, and {now[key]} in this study", folder)
+    for key, default in _FIXED.items():
+        before = then.get(key, default)
+        if before != now[key]:
+            raise _refused(f"{key} is {before} in the folder's study, and {now[key]} in this study", folder)
     for key in ("models", "datasets"):
         missing = [each for each in then[key] if each not in now[key]]
         if missing:

@@ -109,8 +109,17 @@ def identity(plugin: Plugin, params: Mapping[str, Any]) -> tuple[Any, ...]:
 @cache
 def engine_digest() -> str:
     """Changes with the engine's own files and the libraries that numbers depend on: old results are not reused then."""
-    versions = numeric_libraries()
-    state = hashlib.sha256(repr(versions).encode())
+    return _digest_of_files(repr(numeric_libraries()).encode())
+
+
+@cache
+def engine_code() -> str:
+    """Changes with the engine's own files alone: run.json names the versions of the libraries beside it."""
+    return _digest_of_files(b"")
+
+
+def _digest_of_files(start: bytes) -> str:
+    state = hashlib.sha256(start)
     for path in numeric_files():
         state.update(path.read_bytes())
     return state.hexdigest()[:16]

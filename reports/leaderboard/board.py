@@ -87,7 +87,8 @@ class Board:
         """Controls that know neither the network's reasons nor the object: a metric that one of them wins is gamed."""
         methods = self.record.info["methods"]
         twins = {m["name"] for m in methods if "of" in m["parameters"] and "dataset" not in m["needs"]}
-        informed = {m["name"] for m in methods if "mask" in m["needs"] or m.get("optimises")}
+        knowing = {m["name"] for m in methods if "mask" in m["needs"] and "dataset" not in m["needs"]}
+        informed = knowing | {m["name"] for m in methods if m.get("optimises")}
         return self.controls - twins - informed
 
     @cached_property

@@ -120,12 +120,14 @@ DECORATORS: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("name", counted("plugins.names", NAMES, each=len(DECORATORS)))
-def test_a_name_that_could_mislead_or_leave_a_folder_is_refused(name: str) -> None:
+NAMED = [(name, kind) for name in NAMES for kind in DECORATORS]
+
+
+@pytest.mark.parametrize(("name", "kind"), counted("plugins.names", NAMED))
+def test_a_name_that_could_mislead_or_leave_a_folder_is_refused(name: str, kind: str) -> None:
     for registries in (METHODS, METRICS, MODELS, DATASETS, SUITES):
         registries.load()
-    for decorate in DECORATORS.values():
-        refused(decorate, name)
+    refused(DECORATORS[kind], name)
 
 
 @pytest.mark.parametrize(

@@ -178,7 +178,10 @@ def changed(record: Record, change: Callable[[dict[str, Any]], Any]) -> Record:
             lambda info: info["datasets"][0]["samples"].update({"0003": "x"}),
             "the image 0003 of data differs between the runs",
         ),
-        (lambda info: info["methods"][0].update(parameters={"a": 1}), "the method gradcam has other parameters"),
+        (
+            lambda info: info["methods"][0].update(parameters={"a": 1}, identity="x"),
+            "the method gradcam has other parameters",
+        ),
         (lambda info: info["methods"][0].update(library="x 2"), "the method gradcam has other library version"),
         (lambda info: info["study"].update(target=2), "target is predicted in one run, and 2 in the other"),
         (lambda info: info["study"].update(precision="bf16"), "precision is float32 in one run, and bf16 in the other"),
