@@ -79,6 +79,7 @@ def library_method(
     pixels: bool = False,
     control: bool = False,
     note: str = "",
+    parts: str = "",
 ) -> LibraryMethod:
     """The plugin ``prefix:NAME``.
 
@@ -87,6 +88,7 @@ def library_method(
         pixels: whether it explains the input and not a layer.
         control: whether it is no explanation, but a control such as a random map.
         note: its known fault, in a sentence.
+        parts: what its values belong to, where that is neither pixels of the input nor cells of a layer.
     """
 
     def one_by_one(layer: Layer, **params: Any) -> Tensor:
@@ -105,6 +107,7 @@ def library_method(
         control,
         fails=note,
         note=note,
+        parts=parts,
         library=library,
         implementation=implementation,
         options=options,

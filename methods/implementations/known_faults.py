@@ -35,13 +35,14 @@ GRAD_CAM_REFUSED: dict[str, str] = {
 }
 
 CAPTUM_FAULTS: dict[str, str] = {
-    "GradientShap": "its baselines are one black image here, as a study has no distribution of them",
-    "DeepLiftShap": "its baselines are black images here, as a study has no distribution of them",
-    "LayerGradientShap": "its baselines are one black image here, as a study has no distribution of them",
-    "LayerDeepLiftShap": "its baselines are black images here, as a study has no distribution of them",
+    "GradientShap": "its baseline is one zero image (the mean colour) here, as a study has no distribution",
+    "DeepLiftShap": "its baselines are zero images (the mean colour) here, as a study has no distribution",
+    "LayerGradientShap": "its baseline is one zero image (the mean colour) here, as a study has no distribution",
+    "LayerDeepLiftShap": "its baselines are zero images (the mean colour) here, as a study has no distribution",
     "LayerActivation": "it does not depend on the class",
     "GuidedGradCam": "it upsamples Grad-CAM to the nearest cell",
 }
+CAPTUM_LAYER_AND_PIXELS = ("GuidedGradCam",)  # it takes a layer, and its values belong to pixels
 CAPTUM_REFUSED: dict[str, str] = {
     "FeaturePermutation": "it permutes the images of a batch, so that a map would depend on the other images",
     "LayerFeaturePermutation": "it permutes the images of a batch, so that a map would depend on the other images",

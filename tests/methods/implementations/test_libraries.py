@@ -185,7 +185,7 @@ def test_captum_and_ours_agree(
 
 
 def test_features_are_squares_of_the_image(images: Tensor) -> None:
-    """Ablating each of four squares against black is an occlusion by windows of half the image."""
+    """Ablating each of four squares against the mean colour is an occlusion by windows of half the image."""
     ablated = library_map("captum:FeatureAblation", images, grid=2, sign="signed")
     occluded = library_map("captum:Occlusion", images, window=32, stride=32, sign="signed")
     assert torch.allclose(ablated, occluded, atol=1e-4)
