@@ -18,7 +18,7 @@ from benchbench.methods.implementations import (
     zennit_methods,
 )
 from benchbench.methods.implementations import known_faults as faults
-from benchbench.methods.implementations.implementation import LibraryMethod
+from benchbench.methods.implementations.implementation import LibraryMethod, adapter_files
 from benchbench.methods.implementations.options import plain_options
 from benchbench.registry import METHODS
 from benchbench.study.spec import StudySpec
@@ -118,6 +118,33 @@ def test_an_upgrade_computes_the_maps_anew(monkeypatch: pytest.MonkeyPatch) -> N
     assert replace(FAMILIES["torchcam"], _made={}).method("GradCAM").source_digest == before
     monkeypatch.setattr(importlib.metadata, "version", lambda _: "99.0")
     assert replace(FAMILIES["torchcam"], _made={}).method("GradCAM").source_digest != before
+
+def test_a_change_of_a_helper_computes_the_maps_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """captum's and zennit's maps pass through methods/_sign.py."""
+    names = {path.name for path in adapter_files()}
+    assert {"_sign.py", "captum_methods.py", "known_faults.py"} <= names
+    assert "gradcam.py" not in names
+    before, read = METHODS["captum:Saliency"].source_digest, Path.read_bytes
+    assert replace(FAMILIES["captum"], _made={}).method("Saliency").source_digest == before
+    monkeypatch.setattr(Path, "read_bytes", lambda path: read(path) + b"#" * (path.name == "_sign.py"))
+    assert replace(FAMILIES["captum"], _made={}).method("Saliency").source_digest != before
+
+
+def test_what_helpers_import_counts_too(tmp_path: Path) -> None:
+    (tmp_path / "methods" / "adapters").mkdir(parents=True)
+    texts = {
+        "methods/adapters/adapter.py": "import os\nfrom benchbench import errors\nfrom .._helper import f\n",
+        "methods/_helper.py": "from ._inner import g\nfrom ..outside import h\n",
+        "methods/_inner.py": "from . import _last\n",
+        "methods/_last.py": "",
+        "methods/other.py": "",
+        "outside.py": "",
+    }
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    expected = ["methods/_helper.py", "methods/_inner.py", "methods/_last.py", "methods/adapters/adapter.py"]
+    files = adapter_files(tmp_path / "methods" / "adapters")
+    assert [path.relative_to(tmp_path).as_posix() for path in files] == expected
 
 
 def test_parameters_are_the_librarys_plain_values() -> None:
