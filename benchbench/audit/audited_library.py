@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ..errors import BenchError, folded, nearest
 from ..methods.implementations.implementation import LibraryMethod
+from ..methods.implementations.known_faults import version_looked_at
 from ..registry import METHODS
 from ..registry.library import Library
 from ..types import INPUT, LibraryCall
@@ -49,12 +50,14 @@ class AuditedMethod:
             maps (B, h, w). None if the audit cannot call it.
         counterpart: what it is compared with.
         fault: what is known to be wrong with it, in a sentence.
+        looked_at: the version of the library in which causes and faults were looked for, and whether it is another one.
     """
 
     name: str
     run: LibraryRun | None
     counterpart: Counterpart
     fault: str = ""
+    looked_at: str = ""
 
     @property
     def label(self) -> str:
@@ -95,11 +98,12 @@ def audited_library(name: str) -> AuditedLibrary:
     first = next(iter(plugins.values()))
     assert isinstance(first, LibraryMethod), "a family that lists its methods is a library's"
     library = first.library
-    methods = [
-        _method(prefix, each, plugin) for each, plugin in plugins.items() if each not in OWN_CALLS.get(prefix, {})
-    ]
-    methods += [_own(prefix, each, call, library) for each, call in OWN_CALLS.get(prefix, {}).items()]
-    return AuditedLibrary(library.title, library.version, tuple(sorted(methods, key=lambda each: each.name)))
+    own = OWN_CALLS.get(prefix, {})
+    methods = [_method(prefix, each, plugin) for each, plugin in plugins.items() if each not in own]
+    methods += [_own(prefix, each, call, library) for each, call in own.items()]
+    looked_at = version_looked_at(library)
+    known = (replace(each, looked_at=looked_at) for each in methods)
+    return AuditedLibrary(library.title, library.version, tuple(sorted(known, key=lambda each: each.name)))
 
 
 def _spellings(prefix: str) -> set[str]:
