@@ -12,6 +12,7 @@ import torch
 
 from ..results.store import Store
 from ..study.plan import Shard
+from ..study.scores import logit_alone
 from ..study.spec import ModelChoice, StudySpec
 from .data_checks import image_cautions, refuse_without_truth
 from .device import deterministic_cudnn
@@ -65,6 +66,7 @@ class ModelSurvey:
             *data_warnings(titles_of(study)[1], *(plan.datasets for plan in self.plans)),
             *image_cautions(self.shards),
             *(f"{choice.title}: {choice.plugin.note}" for choice in study.methods if choice.plugin.note),
+            *logit_alone(study.methods, study.score),
         ]
 
 

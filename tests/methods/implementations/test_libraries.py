@@ -20,10 +20,13 @@ import zennit.composites
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import Tensor, nn
 
+from benchbench.engine.model_survey import ModelSurvey
+from benchbench.engine.provenance import describe
 from benchbench.errors import BenchError, NotApplicable
 from benchbench.maps.normalise import minmax, upsample
 from benchbench.methods.implementations.implementation import LibraryMethod
 from benchbench.registry import METHODS
+from benchbench.study.spec import StudySpec
 from benchbench.types import LibraryCall
 from benchbench.types.token_grid import Layout
 
@@ -71,12 +74,15 @@ def test_torchcam_and_ours_agree(name: str, own: str, images: Tensor) -> None:
 
 
 def test_torchcams_grad_cam_pp_is_another_formula(images: Tensor) -> None:
-    """Its weights are the sum of g^2 ReLU(g): its known fault, which its row says."""
+    """Its weights are the sum of g^2 ReLU(g): its known fault, which listings and each run of it name."""
     plugin = METHODS["torchcam:GradCAMpp"]
     maps = minmax(library_map("torchcam:GradCAMpp", images, raw=True))
     assert not torch.allclose(maps, minmax(library_map("gradcam++", images)), atol=1e-2)
     assert "g^2 ReLU(g)" in plugin.note
     assert plugin.note in plugin.summary
+    study = StudySpec(models=["resnet18"], datasets=["shapes"], metrics=["deletion"], methods=["torchcam:GradCAMpp"])
+    assert describe(study, [], {}, [])["methods"][0]["note"] == plugin.note
+    assert f"torch-cam GradCAMpp: {plugin.note}" in ModelSurvey([]).cautions(study)
 
 
 def test_parameters_reach_the_library(images: Tensor) -> None:
