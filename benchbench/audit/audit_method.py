@@ -20,7 +20,8 @@ from ..registry import METHODS
 from ..results.audit_rows import AuditCost, AuditedPlace, AuditRow
 from .audit_costs import library_cost, our_cost
 from .audit_networks import AuditNetwork
-from .audited_library import AuditedMethod, AuditPlace
+from .audit_place import AuditPlace
+from .audited_library import AuditedMethod
 from .behaviour import behaviour_of
 from .map_differences import all_constant, difference, finite_maps
 from .our_method import our_call, our_label, our_maps

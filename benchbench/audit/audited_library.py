@@ -16,28 +16,12 @@ from ..registry import METHODS
 from ..registry.library import Library
 from ..types import INPUT, LibraryCall
 from ..types.token_grid import Layout
+from .audit_place import AuditPlace
 from .counterparts import Counterpart, counterpart_of
 from .own_calls import OWN_CALLS, OwnCall
 
-LibraryRun: TypeAlias = Callable[[nn.Module, "AuditPlace", Tensor, Tensor], Tensor]
+LibraryRun: TypeAlias = Callable[[nn.Module, AuditPlace, Tensor, Tensor], Tensor]
 _RAW = ("torchcam",)  # its maps are taken before it normalises them
-
-
-@dataclass(frozen=True)
-class AuditPlace:
-    """Where a method explains a network.
-
-    Attributes:
-        network: the network's name.
-        layer: a module's path.
-        layout: how the layer's output holds its map.
-        stages: the paths of the stages up to the layer, the layer last, for methods that join several.
-    """
-
-    network: str
-    layer: str
-    layout: Layout
-    stages: tuple[str, ...]
 
 
 @dataclass(frozen=True)

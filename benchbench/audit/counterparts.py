@@ -11,10 +11,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..errors import folded
 from ..registry import METHODS
+from .audit_place import AuditPlace
 from .library_formulas import (
     epsilon_in_the_denominator,
     masks_normalised_first,
@@ -22,7 +23,7 @@ from .library_formulas import (
     undivided_weights,
 )
 
-Formula: TypeAlias = Callable[..., Tensor]
+Formula: TypeAlias = Callable[[nn.Module, AuditPlace, Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor, nn, relu
 from torch.nn import functional as F
 
-if TYPE_CHECKING:
-    from .audited_library import AuditPlace
+from .audit_place import AuditPlace
 
 _CHUNK = 32  # masked images in one pass
 

@@ -65,9 +65,14 @@ class ModelSurvey:
             *(caution for plan in self.plans for caution in plan.warnings),
             *data_warnings(titles_of(study)[1], *(plan.datasets for plan in self.plans)),
             *image_cautions(self.shards),
-            *(f"{choice.title}: {choice.plugin.note}" for choice in study.methods if choice.plugin.note),
-            *logit_alone(study.methods, study.score),
+            *method_cautions(study),
         ]
+
+
+def method_cautions(study: StudySpec) -> list[str]:
+    """What is known to be wrong with the study's methods, and which of them do not follow its score."""
+    notes = [f"{choice.title}: {choice.plugin.note}" for choice in study.methods if choice.plugin.note]
+    return [*notes, *logit_alone(study.methods, study.score)]
 
 
 def survey(

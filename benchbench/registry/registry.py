@@ -114,7 +114,7 @@ class Registry(Generic[P]):
         Args:
             members: the plugins' names, or what lists them when it is asked.
         """
-        self._groups[name] = Group(name, members if callable(members) else lambda: members, summary)
+        self._groups[name] = Group(name, _lister(members), summary)
 
     def groups(self) -> Mapping[str, Group]:
         """By name, each name that stands for several plugins."""
@@ -190,6 +190,13 @@ METRICS: Registry[MetricPlugin] = Registry("metric", "benchbench.metrics")
 MODELS: Registry[ModelPlugin] = Registry("model", "benchbench.models.builtin")
 DATASETS: Registry[DatasetPlugin] = Registry("dataset", "benchbench.datasets")
 SUITES: Registry[SuitePlugin] = Registry("suite", "benchbench.suites.builtin")
+
+
+def _lister(names: Sequence[str] | Callable[[], Sequence[str]]) -> Callable[[], Sequence[str]]:
+    if callable(names):
+        return names
+    listed = tuple(names)
+    return lambda: listed
 
 
 def _family(plugin: Plugin) -> str:

@@ -144,6 +144,7 @@ def test_maps_without_a_sign_are_not_judged_and_say_why(images: Tensor, tmp_path
     assert invariant == pytest.approx([0] * 3, abs=1e-4), "it multiplies activations, which do not see the constant"
     assert min(values(table, "input_invariance", "inputxgradient")) > 0.05
 
+
 PARTS = {
     "kernelshap": "superpixels",
     "lime": "superpixels",

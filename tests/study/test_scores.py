@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from benchbench.cli.parsing import items
-from benchbench.engine.model_survey import ModelSurvey
+from benchbench.engine.model_survey import method_cautions
 from benchbench.errors import BenchError
 from benchbench.stats.metric_reliability import levels_of
 from benchbench.study.identity import identity
@@ -168,11 +168,11 @@ def test_a_librarys_method_takes_no_score_and_the_run_says_so(score: Any) -> Non
     study = StudySpec(**keys, methods=names, score=score)
     assert "torchcam:GradCAM" in [choice.label for choice in study.methods], "it is in the study once, as it is"
     word = "probability" if score == "probability" else "contrast"
-    told = [each for each in ModelSurvey([]).cautions(study) if "take no score" in each]
+    told = [each for each in method_cautions(study) if "take no score" in each]
     assert told == [
         f"torch-cam GradCAM explains the target's logit, and not {word}: the methods of other libraries take no score"
     ]
-    smoothed = StudySpec(**keys, methods=["torchcam:GradCAM", {"name": "sess", "of": "captum:Saliency"}], score=score)
-    assert "torch-cam GradCAM and " in logit_alone(smoothed.methods, smoothed.score)[0]
+    wrapped = StudySpec(**keys, methods=["torchcam:GradCAM", {"name": "sess", "of": "captum:Saliency"}], score=score)
+    assert "torch-cam GradCAM and " in logit_alone(wrapped.methods, wrapped.score)[0]
     assert not logit_alone(study.methods, "logit")
     assert not logit_alone(StudySpec(**keys, methods=["gradcam"], score=score).methods, study.score)

@@ -119,6 +119,7 @@ def test_an_upgrade_computes_the_maps_anew(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(importlib.metadata, "version", lambda _: "99.0")
     assert replace(FAMILIES["torchcam"], _made={}).method("GradCAM").source_digest != before
 
+
 def test_a_change_of_a_helper_computes_the_maps_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     """captum's and zennit's maps pass through methods/_sign.py."""
     names = {path.name for path in adapter_files()}
