@@ -31,7 +31,7 @@ METRIC_NEEDS = {
     "probes": "the network's answers on perturbed images",
     "rivals": "the probabilities of other classes on perturbed images, those that are most likely on the image itself",
     "map": "the map",
-    "signed-map": "attributions to pixels with their sign, of methods that keep it (`sign: signed`)",
+    "signed-map": "attributions to single pixels with their sign, of methods that keep it (`sign: signed`)",
     "logit-map": "maps that explain the target's logit, and no other score",
     "pixels": "the images, and what perturbed pictures of them are made of",
     "mask": "the dataset's masks",
@@ -43,6 +43,9 @@ METRIC_NEEDS = {
     "shared": "what the study itself took to make the method's maps, with the work that methods have in common divided",
     "network": "the network and the method, for a metric of another library that runs them itself",
 }
+
+
+PIXELS = "pixels"  # what a map's values belong to, unless they belong to larger parts of the image
 
 
 LOGIT = "logit"

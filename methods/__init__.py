@@ -6,6 +6,22 @@ if __name__ != "benchbench.methods":
 import importlib
 import pkgutil
 
+from benchbench.registry import METHODS
+
 for _module in pkgutil.iter_modules(__path__):
     if not _module.name.startswith("_"):
         importlib.import_module(f"{__name__}.{_module.name}")
+
+
+def every_method() -> list[str]:
+    """The names of all methods of this package that are no controls and need no parameter, in the registry's order."""
+    return [
+        name
+        for name, plugin in METHODS.load().items()
+        if plugin.function.__module__.startswith(f"{__name__}.")
+        and not plugin.control
+        and not any(parameter.required for parameter in plugin.parameters.values())
+    ]
+
+
+METHODS.add_group("all", every_method, "every method of the package that needs no parameter, without controls")

@@ -25,6 +25,7 @@ _MOST_LISTED = 16  # more superpixels than this have too many coalitions to be l
     "kernelshap",
     title="KernelSHAP",
     needs=("input", "scores"),
+    parts="superpixels",
     paper="arXiv:1705.07874",
     fails="A superpixel is valued among pictures that are mostly fill, which the network has never seen, and the "
     "values change with the fill. With few samples for many superpixels the values are noise.",

@@ -19,6 +19,7 @@ from ._superpixels import Array, Segments, SuperpixelFill, Superpixels
     "lime",
     title="LIME",
     needs=("input", "scores"),
+    parts="superpixels",
     paper="arXiv:1602.04938",
     fails="What a superpixel adds is one number whatever else is shown, so evidence that needs two of them together is "
     "shared out by chance. Superpixels that cross the object's border blur it, and another seed gives another map.",

@@ -18,6 +18,7 @@ from ._sign import Sign, evidence
     "occlusion",
     title="Occlusion",
     needs=("input", "scores"),
+    parts="squares of pixels",
     paper="arXiv:1311.2901",
     fails="Evidence that is there twice does not fall with one square. Its squares are edges of their own, and "
     "their size decides what is seen.",

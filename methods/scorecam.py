@@ -16,8 +16,8 @@ from benchbench.types import Layer
     title="Score-CAM",
     needs=("activation", "scores"),
     paper="arXiv:1910.01279",
-    fails="Masked images are unlike any seen in training, and their black is evidence too. On a confident network "
-    "the weights hardly differ, and the map is the mean activation.",
+    fails="Masked images are unlike any seen in training, and the mean colour of what is hidden is evidence "
+    "too. On a confident network the weights hardly differ, and the map is the mean activation.",
 )
 def scorecam(layer: Layer, *, variant: Literal["official", "torchcam", "pytorch-grad-cam"] = "official") -> Tensor:
     """Activations weighted by the class score of the image masked by each, then ReLU. One forward per live channel.

@@ -42,7 +42,8 @@ REFUSED: dict[str, str] = {
     "MPRT": "its average counts the untouched network as a randomised layer; use mprt",
     "ModelParameterRandomisation": "its average counts the untouched network as a randomised layer; use mprt",
     "SmoothMPRT": "its average counts the untouched network as a randomised layer; use smooth_mprt",
-    "Completeness": "a map of 0 to 1 has no unit, and cannot add up to a difference of logits",
+    "Completeness": "it gets a map of 0 to 1 here, which cannot add up to a difference of logits; use completeness, "
+    "with signed: true",
     "NonSensitivity": "it fails on one map for three channels",
     "InputInvariance": "it edits the first module's weights and fails where that is no convolution",
 }

@@ -56,7 +56,8 @@ def completeness(seen: Seen, *, fill: PlainFill = "zero") -> Scored:
     0: the attributions add up to the difference; 1: they have the other sign, or one of the two is zero. The baseline
     is the ``fill``, "zero" in the space after pre-processing: that of ``integratedgradients`` and ``deeplift`` here.
     ``gap`` is the sum minus the difference, in logits (captum's convergence delta). Not applicable where the two
-    scores are equal, and to methods that explain another score than the logit.
+    scores are equal, to methods that explain another score than the logit, and where a value belongs to a superpixel, a
+    square or a cell of a layer: painted onto its pixels, it would be counted once for each of them.
     """
     total, before, after = _signed(seen).flatten(1).sum(1), seen.whole_logit.double(), seen.logit[:, 0].double()
     change = before - after

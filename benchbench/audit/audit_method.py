@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,7 +20,8 @@ from ..registry import METHODS
 from ..results.audit_rows import AuditCost, AuditedPlace, AuditRow
 from .audit_costs import library_cost, our_cost
 from .audit_networks import AuditNetwork
-from .audited_library import AuditedMethod, AuditPlace
+from .audit_place import AuditPlace
+from .audited_library import AuditedMethod
 from .behaviour import behaviour_of
 from .map_differences import all_constant, difference, finite_maps
 from .our_method import our_call, our_label, our_maps
@@ -59,7 +61,7 @@ def audit_method(method: AuditedMethod, networks: Sequence[AuditNetwork]) -> Aud
         ours,
         counterpart.note or ("" if counterpart.cause else method.fault),
         agrees(measured, method),
-        (*measured.compared, *measured.refused),
+        (*measured.compared, *measured.refused, *_of_ours(measured)),
     )
 
 
@@ -71,7 +73,7 @@ def _on_network(method: AuditedMethod, network: AuditNetwork, measured: Measured
     for place in network.places:
         ours = attempt(partial(_ours, method, network, place), contain_memory=True)
         theirs = attempt(partial(_theirs, method, network, place), contain_memory=True)
-        measured = _noted(measured, place, theirs, ours, network)
+        measured = _noted(measured, method, place, theirs, ours, network)
         if not isinstance(theirs, Failure) and place is network.places[-1]:
             explain = partial(_explain, method, network.fresh(), place)
             repeated = attempt(partial(behaviour_of, explain, network.images, network.classes), contain_memory=True)
@@ -85,28 +87,68 @@ def _on_network(method: AuditedMethod, network: AuditNetwork, measured: Measured
 
 def _noted(
     measured: Measured,
+    method: AuditedMethod,
     place: AuditPlace,
     theirs: Tensor | Failure,
     ours: Tensor | Failure | None,
     network: AuditNetwork,
 ) -> Measured:
-    """With the comparison of one place. Where ours does not apply nothing is expected of the library either."""
+    """With the comparison of one place, or why there is none. Where ours does not apply the library's may fail."""
+    measured = _with_ours(measured, place, ours, runs=not isinstance(theirs, Failure))
     if isinstance(theirs, Failure):
-        if isinstance(ours, Failure):
+        if isinstance(ours, Failure) and ours.status == "not_applicable":
             return measured
         refused = AuditedPlace(place.network, place.layer, reason=theirs.reason)
         return replace(measured, refused=(*measured.refused, refused))
     if ours is None or isinstance(ours, Failure):
         return measured
-    apart = difference(theirs, ours, (network.images.shape[2], network.images.shape[3]))
+    apart = difference(theirs, ours, _size(network))
     row = AuditedPlace(place.network, place.layer, apart.largest, apart.correlation)
     live = not (all_constant(theirs) and all_constant(ours))
+    differs = apart.largest > method.counterpart.bound
+    proofs = (_proof(method, network, place, theirs),) if differs and method.counterpart.formula else ()
     return replace(
         measured,
         compared=(*measured.compared, row),
+        proofs=(*measured.proofs, *proofs),
         either_sign=max(measured.either_sign, apart.either_sign),
         live=live or (measured.live and bool(measured.compared)),
     )
+
+
+def _with_ours(measured: Measured, place: AuditPlace, ours: Tensor | Failure | None, *, runs: bool) -> Measured:
+    """With the reason why benchbench's method gave no maps at a place.
+
+    Args:
+        runs: whether the library's method gave maps there.
+    """
+    if not isinstance(ours, Failure):
+        return measured
+    row = AuditedPlace(place.network, place.layer, reason=ours.reason)
+    if ours.status != "not_applicable":
+        return replace(measured, broken=(*measured.broken, row))
+    return replace(measured, inapplicable=(*measured.inapplicable, row)) if runs else measured
+
+
+def _of_ours(measured: Measured) -> Iterator[AuditedPlace]:
+    """The places without a comparison because of benchbench's method, whose reasons say so."""
+    for each in measured.broken:
+        yield replace(each, reason=f"benchbench's method fails: {each.reason}")
+    for each in measured.inapplicable:
+        yield replace(each, reason=f"benchbench's method does not apply: {each.reason}")
+
+
+def _proof(method: AuditedMethod, network: AuditNetwork, place: AuditPlace, theirs: Tensor) -> float:
+    """How far the library's known formula is from its maps; infinite where the formula fails."""
+    formula = method.counterpart.formula
+    assert formula is not None, "asked by who calls"
+    work = partial(formula, network.fresh(), place, network.images.clone(), network.classes.clone())
+    maps = attempt(work, contain_memory=True)
+    return math.inf if isinstance(maps, Failure) else difference(theirs, maps.cpu(), _size(network)).largest
+
+
+def _size(network: AuditNetwork) -> tuple[int, int]:
+    return network.images.shape[2], network.images.shape[3]
 
 
 def _ours(method: AuditedMethod, network: AuditNetwork, place: AuditPlace) -> Tensor | None:

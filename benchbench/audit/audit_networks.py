@@ -19,7 +19,7 @@ from ..models.preprocess import prepare
 from ..network.capture import eval_frozen, layout_at
 from ..network.layers import finer_stages, resolve
 from ..study.spec import StudySpec
-from .audited_library import AuditPlace
+from .audit_place import AuditPlace
 
 NETWORKS = ("zoo_residual", "zoo_plain", "zoo_dense", "zoo_mobile")
 IMAGES = 4

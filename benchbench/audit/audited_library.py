@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -11,32 +11,17 @@ from torch import Tensor, nn
 
 from ..errors import BenchError, folded, nearest
 from ..methods.implementations.implementation import LibraryMethod
+from ..methods.implementations.known_faults import version_looked_at
 from ..registry import METHODS
 from ..registry.library import Library
 from ..types import INPUT, LibraryCall
 from ..types.token_grid import Layout
+from .audit_place import AuditPlace
 from .counterparts import Counterpart, counterpart_of
 from .own_calls import OWN_CALLS, OwnCall
 
-LibraryRun: TypeAlias = Callable[[nn.Module, "AuditPlace", Tensor, Tensor], Tensor]
+LibraryRun: TypeAlias = Callable[[nn.Module, AuditPlace, Tensor, Tensor], Tensor]
 _RAW = ("torchcam",)  # its maps are taken before it normalises them
-
-
-@dataclass(frozen=True)
-class AuditPlace:
-    """Where a method explains a network.
-
-    Attributes:
-        network: the network's name.
-        layer: a module's path.
-        layout: how the layer's output holds its map.
-        stages: the paths of the stages up to the layer, the layer last, for methods that join several.
-    """
-
-    network: str
-    layer: str
-    layout: Layout
-    stages: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -49,12 +34,14 @@ class AuditedMethod:
             maps (B, h, w). None if the audit cannot call it.
         counterpart: what it is compared with.
         fault: what is known to be wrong with it, in a sentence.
+        looked_at: the version of the library in which causes and faults were looked for, and whether it is another one.
     """
 
     name: str
     run: LibraryRun | None
     counterpart: Counterpart
     fault: str = ""
+    looked_at: str = ""
 
     @property
     def label(self) -> str:
@@ -95,11 +82,12 @@ def audited_library(name: str) -> AuditedLibrary:
     first = next(iter(plugins.values()))
     assert isinstance(first, LibraryMethod), "a family that lists its methods is a library's"
     library = first.library
-    methods = [
-        _method(prefix, each, plugin) for each, plugin in plugins.items() if each not in OWN_CALLS.get(prefix, {})
-    ]
-    methods += [_own(prefix, each, call, library) for each, call in OWN_CALLS.get(prefix, {}).items()]
-    return AuditedLibrary(library.title, library.version, tuple(sorted(methods, key=lambda each: each.name)))
+    own = OWN_CALLS.get(prefix, {})
+    methods = [_method(prefix, each, plugin) for each, plugin in plugins.items() if each not in own]
+    methods += [_own(prefix, each, call, library) for each, call in own.items()]
+    looked_at = version_looked_at(library)
+    known = (replace(each, looked_at=looked_at) for each in methods)
+    return AuditedLibrary(library.title, library.version, tuple(sorted(known, key=lambda each: each.name)))
 
 
 def _spellings(prefix: str) -> set[str]:

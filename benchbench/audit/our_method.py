@@ -19,7 +19,7 @@ from ..registry import METHODS
 from ..seeds import sample_seeds
 from ..types import INPUT
 from .audit_networks import AuditNetwork
-from .audited_library import AuditPlace
+from .audit_place import AuditPlace
 from .counterparts import Counterpart
 
 

@@ -47,8 +47,24 @@ def _largest(kind: Any, call: LibraryCall, _stages: tuple[str, ...], arguments: 
     return attribution.detach().abs().amax(1)
 
 
+def _guided_by_zennit(kind: Any, call: LibraryCall, _stages: tuple[str, ...], _arguments: dict[str, Any]) -> Tensor:
+    """zennit's guided backpropagation, the largest magnitude among the channels."""
+    from zennit.attribution import Gradient
+
+    images = call.images.detach().clone().requires_grad_()
+
+    def one_hot(logits: Tensor) -> Tensor:
+        return torch.zeros_like(logits).scatter(1, call.targets[:, None], 1)
+
+    with Gradient(call.network, kind(), attr_output=one_hot) as attribute:
+        _, relevance = attribute(images)
+    attribution: Tensor = relevance.detach()
+    return attribution.abs().amax(1)
+
+
 OWN_CALLS: dict[str, dict[str, OwnCall]] = {
     "torchcam": {"RefineCAM": _refined},
     "pytorch-grad-cam": {"RefineCAM": _refined_numpy, "GuidedBackpropReLUModel": _guided_numpy},
     "captum": {"Saliency": _largest, "GuidedBackprop": _largest, "GuidedGradCam": _largest},
+    "zennit": {"GuidedBackprop": _guided_by_zennit},
 }

@@ -26,7 +26,8 @@ def audit(
     """Compare the methods of an installed library with ours: maps, batches, state, repetition, time and memory.
 
     Args:
-        library: ``torchcam``, ``pytorch-grad-cam``, ``captum`` or ``zennit``: the prefix of its methods.
+        library: the prefix of its methods: ``torchcam``, ``pytorch-grad-cam``, ``captum``, ``zennit`` or
+            ``xplique-torch``.
         models: networks as in a study; four small ones of the package by default.
         methods: names of the library's methods; all by default.
         layers: module paths; if none are given, the last module of each of the last two resolutions.

@@ -19,6 +19,10 @@ class Measured:
     Attributes:
         compared: a comparison at each place where both gave maps.
         refused: by place, why the library's method fails, though benchbench's applies.
+        inapplicable: by place, why benchbench's method does not apply, though the library's runs.
+        broken: by place, why benchbench's method fails.
+        proofs: by place where the maps differ, how far the library's known formula is from its maps; infinite where
+            the formula fails. Empty if it is not written out.
         either_sign: the largest difference if our maps may change their sign.
         live: whether a map that was compared is not constant.
         behaviour: at the deepest layer of each network.
@@ -27,6 +31,9 @@ class Measured:
 
     compared: tuple[AuditedPlace, ...] = ()
     refused: tuple[AuditedPlace, ...] = ()
+    inapplicable: tuple[AuditedPlace, ...] = ()
+    broken: tuple[AuditedPlace, ...] = ()
+    proofs: tuple[float, ...] = ()
     either_sign: float = 0.0
     live: bool = True
     behaviour: tuple[Behaviour, ...] = ()
@@ -60,39 +67,65 @@ def _findings(measured: Measured, method: AuditedMethod) -> Iterator[AuditFindin
     if measured.refused:
         first = measured.refused[0]
         where = "" if not measured.ran else f" on {first.network}, {first.layer}"
-        yield AuditFinding("fails", f"fails{where}: {first.reason}")
-    if formula := _formula(measured, method):
-        yield AuditFinding("formula", formula)
+        places = dict.fromkeys(f"{each.network}, {each.layer}" for each in measured.refused)
+        yield AuditFinding("fails", f"fails{where}: {first.reason}", tuple(places))
+    yield from _formula(measured, method)
     dependent = [each for each in measured.behaviour if each.depends_on_batch]
     if dependent:
         size = max(max(each.alone, each.permuted) for each in dependent)
-        yield AuditFinding("batch", f"depends on {_batch(dependent)} (by {size:.2g})")
+        parts = _batch(dependent)
+        yield AuditFinding("batch", f"depends on {parts[0]} (by {size:.2g})", parts, size)
     if measured.left:
-        yield AuditFinding("state", _joined(measured.left))
+        yield AuditFinding("state", _joined(measured.left), tuple(each.partition(" (")[0] for each in measured.left))
     random = [each for each in measured.behaviour if each.random]
     if random:
         repeats = all(each.seeded <= each.repeated / 100 for each in random)
         how = "repeats under a seed of the global generators" if repeats else "a seed does not repeat it"
-        yield AuditFinding("random", f"two calls differ (by {max(each.repeated for each in random):.2g}; {how})")
+        parts = () if repeats else ("a seed does not repeat it",)
+        yield AuditFinding("random", f"two calls differ (by {max(each.repeated for each in random):.2g}; {how})", parts)
 
 
-def _batch(dependent: Sequence[Behaviour]) -> str:
+def _batch(dependent: Sequence[Behaviour]) -> tuple[str, ...]:
+    """What of the batch a map depends on."""
+    parts = []
     if any(each.alone > ROUNDING for each in dependent):
-        return "the other images of the batch"
-    return "the order of the batch"
+        parts.append("the other images of the batch")
+    if any(each.permuted > ROUNDING for each in dependent):
+        parts.append("the order of the batch")
+    return tuple(parts)
 
 
-def _formula(measured: Measured, method: AuditedMethod) -> str:
-    """Why its maps are others than ours, or an empty text."""
+def _formula(measured: Measured, method: AuditedMethod) -> Iterator[AuditFinding]:
+    """That its maps are others than ours, and why."""
     apart, counterpart = measured.difference, method.counterpart
     if apart is None or apart <= max(counterpart.bound, measured.noise):
-        return ""
+        return
     if measured.either_sign <= counterpart.bound:
-        return f"leaves the sign of the map open: {agreement(measured.either_sign)} with one of the two"
+        text = f"leaves the sign of the map open: {agreement(measured.either_sign)} with one of the two"
+        yield AuditFinding("formula", text, ("the sign",))
+        return
     correlation = "" if measured.correlation is None else f", rank correlation {measured.correlation:.3f}"
     size = f"differs by {apart:.2g}{correlation}"
-    cause = counterpart.cause or method.fault
-    return f"another formula: {cause} ({size})" if cause else f"another formula ({size})"
+    parts = ("another formula", "which is not the known one") if _refuted(measured, method) else ("another formula",)
+    yield AuditFinding("formula", f"another formula{_cause(measured, method, size)}", parts, apart)
+
+
+def _cause(measured: Measured, method: AuditedMethod, size: str) -> str:
+    """Why the maps differ: proven if the library's formula is written out and gives its maps; else what is known."""
+    cause = method.counterpart.cause
+    version = f" in {method.looked_at}" if method.looked_at else ""
+    if cause and measured.proofs and max(measured.proofs) <= method.counterpart.bound:
+        return f": {cause} (confirmed: that formula {agreement(max(measured.proofs))}; {size})"
+    if _refuted(measured, method):
+        return f" (not the known one{version}, which is off by {max(measured.proofs):.2g}: {cause}; {size})"
+    if cause:
+        return f" (known cause{version}: {cause}; not confirmed here; {size})"
+    return f" (known: {method.fault}; not confirmed here; {size})" if method.fault else f" ({size})"
+
+
+def _refuted(measured: Measured, method: AuditedMethod) -> bool:
+    """Whether the known formula was run, and does not give the library's maps."""
+    return bool(measured.proofs) and method.counterpart.bound < max(measured.proofs) < math.inf
 
 
 def agreement(apart: float) -> str:
@@ -111,16 +144,18 @@ def _joined(left: Sequence[str]) -> str:
 
 
 def verdict_of(measured: Measured, findings: Sequence[AuditFinding], method: AuditedMethod) -> str:
-    """One line: agreement first, then what is wrong."""
+    """One line: agreement first, then what is wrong; what is wrong with benchbench's method last."""
     texts = [finding.text for finding in findings]
     if not method.counterpart.method:
         return "; ".join([not_compared(method), *texts])
     kinds = {finding.kind for finding in findings}
     apart = measured.difference
-    if "formula" in kinds or (apart is None and "fails" in kinds):
-        return "; ".join(texts)
     if apart is None:
-        return "; ".join(["not applicable on these networks", *texts])
+        ours = _ours(measured)
+        return "; ".join([*ours, *texts] if ours or "fails" in kinds else ["not applicable on these networks", *texts])
+    texts += _ours(measured)
+    if "formula" in kinds:
+        return "; ".join(texts)
     if not measured.live:
         return "; ".join(["nothing to compare: every map is constant", *texts])
     if not agrees(measured, method):
@@ -128,9 +163,24 @@ def verdict_of(measured: Measured, findings: Sequence[AuditFinding], method: Aud
     return "; ".join([agreement(apart), *texts])
 
 
+def _ours(measured: Measured) -> list[str]:
+    """What keeps benchbench's method from being compared: a crash anywhere, or a reason that holds everywhere."""
+    first = measured.broken[:1]
+    if first:
+        where = f" on {first[0].network}, {first[0].layer}" if measured.compared else ""
+        return [f"benchbench's method fails{where}: {first[0].reason}"]
+    if measured.compared or not measured.inapplicable:
+        return []
+    return [f"benchbench's method does not apply: {measured.inapplicable[0].reason}"]
+
+
 def not_compared(method: AuditedMethod) -> str:
     """Why a method without a counterpart has none."""
-    apart = method.counterpart.apart
+    counterpart = method.counterpart
+    if not counterpart.stated:
+        same = f" (benchbench's {counterpart.apart} has the same name; nobody compared the two)"
+        return f"no counterpart stated{same if counterpart.apart else ''}"
+    apart = counterpart.apart
     return f"not compared: benchbench's {apart} takes other arguments" if apart else "not in benchbench"
 
 

@@ -21,7 +21,9 @@ _FAIL_ON = "What makes the exit code 1, separated by commas: fails, formula, bat
 
 
 def audit_command(
-    library: Annotated[str, typer.Argument(help="An installed library: torchcam, pytorch-grad-cam, captum or zennit")],
+    library: Annotated[
+        str, typer.Argument(help="Installed: torchcam, pytorch-grad-cam, captum, zennit, xplique-torch")
+    ],
     models: Annotated[
         str | None, typer.Option("--models", "--model", help="Networks; default: four small ones of the package")
     ] = None,

@@ -51,7 +51,7 @@ def entry(plugin: Plugin) -> dict[str, Any]:
 def entries(registry: Registry[Any], kind: str) -> list[dict[str, Any]]:
     """Of every plugin, of every name that stands for several, and of every library whose code stands as plugins."""
     listed = [entry(plugin) for plugin in registry.load().values()]
-    listed += [group_entry(group) for group in registry.groups().values()]
+    listed += [group_entry(group, kind) for group in registry.groups().values()]
     return listed + [family_entry(family, kind) for family in registry.open_families().values() if family.names]
 
 
@@ -70,7 +70,7 @@ def named_entries(registry: Registry[Any], kind: str, name: str) -> list[dict[st
     for prefix in meant(name, libraries):
         return family_members(libraries[prefix])
     for group in meant(name, registry.groups()):
-        return [group_entry(registry.groups()[group])]
+        return [group_entry(registry.groups()[group], kind)]
     if name in registry or (":" in name and meant(name.partition(":")[0], families)):
         return [entry(registry[name])]
     for prefix in meant(name, families):
@@ -130,11 +130,12 @@ def _keys(plugin: SuitePlugin) -> dict[str, Any]:
     return dict(plugin.keys_of({parameter.name: parameter.default for parameter in parameters}))
 
 
-def group_entry(group: Group) -> dict[str, Any]:
+def group_entry(group: Group, kind: str) -> dict[str, Any]:
     """A name that stands for several plugins, with the keys of an entry."""
     summary = f"{group.summary}: {', '.join(group.members)}"
     fields = {"name": group.name, "display_name": group.name, "summary": summary, "members": list(group.members)}
-    return {**fields, "parameters": {}, "paper": "", "origin": ""}
+    of_methods = {"needs": [], "control": False} if kind == "methods" else {}
+    return {**fields, "parameters": {}, "paper": "", "origin": "", **of_methods}
 
 
 def _display_name(plugin: Plugin) -> str:

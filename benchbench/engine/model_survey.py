@@ -12,6 +12,7 @@ import torch
 
 from ..results.store import Store
 from ..study.plan import Shard
+from ..study.scores import logit_alone
 from ..study.spec import ModelChoice, StudySpec
 from .data_checks import image_cautions, refuse_without_truth
 from .device import deterministic_cudnn
@@ -64,8 +65,14 @@ class ModelSurvey:
             *(caution for plan in self.plans for caution in plan.warnings),
             *data_warnings(titles_of(study)[1], *(plan.datasets for plan in self.plans)),
             *image_cautions(self.shards),
-            *(f"{choice.title}: {choice.plugin.note}" for choice in study.methods if choice.plugin.note),
+            *method_cautions(study),
         ]
+
+
+def method_cautions(study: StudySpec) -> list[str]:
+    """What is known to be wrong with the study's methods, and which of them do not follow its score."""
+    notes = [f"{choice.title}: {choice.plugin.note}" for choice in study.methods if choice.plugin.note]
+    return [*notes, *logit_alone(study.methods, study.score)]
 
 
 def survey(

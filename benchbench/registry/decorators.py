@@ -38,6 +38,7 @@ def method(
     fails: str = "",
     optimises: str | Iterable[str] = (),
     fixed_score: str = "",
+    parts: str = "",
 ) -> Callable[[F], F]:
     """Register a saliency method: a function of a Layer that returns a map (B, h, w), not normalised.
 
@@ -57,6 +58,8 @@ def method(
         fixed_score: why the method's definition leaves no choice of the score that is explained. If not given,
             ``score`` is a parameter of every method that reads a gradient, and ``layer.gradient`` is the gradient of
             the score that it names.
+        parts: what the map's values belong to, such as ``superpixels``, where that is not what the needs say: pixels
+            with the need ``input``, and else the cells of a layer. No metric adds up values of parts over pixels.
 
     Returns:
         A decorator that returns the function as it is.
@@ -73,17 +76,16 @@ def method(
         torch.Size([2, 1, 32, 32])
     """
     where = check_name("method", name)
-    check_fields(
-        where, {"title": title, "paper": paper, "fails": fails, "fixed_score": fixed_score}, {"control": control}
-    )
+    words = {"title": title, "paper": paper, "fails": fails, "fixed_score": fixed_score, "parts": parts}
+    check_fields(where, words, {"control": control})
     wanted = known_words(needs, NEEDS, where)
     goals = word_set(optimises, where, "metric")
     if goals and not control:
         hint = "Use control=True: a method that is made to win a metric cannot be ranked by it"
         raise BenchError("optimises= is of controls alone", where=where, hint=hint)
+    more = {"fixed_score": fixed_score, "parts": parts}
     return _adder(
-        METHODS,
-        lambda f: _titled(MethodPlugin(name, f, paper, title, wanted, control, fails, goals, fixed_score=fixed_score)),
+        METHODS, lambda f: _titled(MethodPlugin(name, f, paper, title, wanted, control, fails, goals, **more))
     )
 
 

@@ -128,6 +128,7 @@ class MethodPlugin(Plugin):
     ``optimises``: names of metrics that a control is made to win.
     ``note``: what is known to be wrong with this implementation; every run of it says so.
     ``fixed_score``: why no other score than the definition's can be explained; if empty, the needs say whether one can.
+    ``parts``: what the map's values belong to; if empty, pixels with the need ``input``, and else cells of a layer.
     """
 
     needs: frozenset[str] = frozenset()
@@ -136,6 +137,7 @@ class MethodPlugin(Plugin):
     optimises: frozenset[str] = frozenset()
     note: str = ""
     fixed_score: str = ""
+    parts: str = ""
 
     @property
     def library_version(self) -> str:

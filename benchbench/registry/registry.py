@@ -34,11 +34,20 @@ P = TypeVar("P", bound="Plugin")
 
 @dataclass(frozen=True)
 class Group:
-    """A name that stands for several plugins."""
+    """A name that stands for several plugins.
+
+    Attributes:
+        list_members: their names; asked for when the group is, as plugins of a package come one after the other.
+    """
 
     name: str
-    members: tuple[str, ...]
+    list_members: Callable[[], Sequence[str]]
     summary: str
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """The plugins' names."""
+        return tuple(self.list_members())
 
 
 @dataclass(frozen=True)
@@ -99,9 +108,13 @@ class Registry(Generic[P]):
         self.load()
         return self._families
 
-    def add_group(self, name: str, members: Sequence[str], summary: str) -> None:
-        """A name that stands for several plugins in a study's list; it is no plugin itself."""
-        self._groups[name] = Group(name, tuple(members), summary)
+    def add_group(self, name: str, members: Sequence[str] | Callable[[], Sequence[str]], summary: str) -> None:
+        """A name that stands for several plugins in a study's list; it is no plugin itself.
+
+        Args:
+            members: the plugins' names, or what lists them when it is asked.
+        """
+        self._groups[name] = Group(name, _lister(members), summary)
 
     def groups(self) -> Mapping[str, Group]:
         """By name, each name that stands for several plugins."""
@@ -177,6 +190,13 @@ METRICS: Registry[MetricPlugin] = Registry("metric", "benchbench.metrics")
 MODELS: Registry[ModelPlugin] = Registry("model", "benchbench.models.builtin")
 DATASETS: Registry[DatasetPlugin] = Registry("dataset", "benchbench.datasets")
 SUITES: Registry[SuitePlugin] = Registry("suite", "benchbench.suites.builtin")
+
+
+def _lister(names: Sequence[str] | Callable[[], Sequence[str]]) -> Callable[[], Sequence[str]]:
+    if callable(names):
+        return names
+    listed = tuple(names)
+    return lambda: listed
 
 
 def _family(plugin: Plugin) -> str:

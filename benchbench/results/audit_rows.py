@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from pydantic import TypeAdapter
 
 from ..errors import BenchError, message_of, safe_json
-from ..formatting import plural
+from ..formatting import join_words, plural
 
 KINDS = {
     "fails": "the method raises, or returns no finite maps",
@@ -21,7 +21,8 @@ KINDS = {
     "random": "two calls give two maps",
 }
 DEFAULT_KINDS = ("fails", "formula", "batch", "state")
-FORMAT = 1
+FORMAT = 2
+GROWTH = 2.0  # a known finding whose size is beyond so many times the known one is new
 
 
 @dataclass(frozen=True)
@@ -31,10 +32,32 @@ class AuditFinding:
     Attributes:
         kind: one of KINDS.
         text: in a few words, such as ``leaves hooks behind``.
+        parts: what it is made of, such as each thing that is left changed: a part that was not known is a new finding.
+        size: how large it is, such as the largest difference of two maps; None if it has no size.
     """
 
     kind: str
     text: str
+    parts: tuple[str, ...] = ()
+    size: float | None = None
+
+    def since(self, known: AuditFinding | None) -> AuditFinding | None:
+        """What an earlier finding of the same kind does not have of this one, in words; None if it has all of it."""
+        if known is None:
+            return self
+        new = tuple(part for part in self.parts if part not in known.parts)
+        if new:
+            return replace(self, text=f"new: {join_words(new)} ({self.text})", parts=new)
+        if self.size is not None and known.size is not None and self.size > GROWTH * known.size:
+            return replace(self, text=f"grew from {known.size:.2g} to {self.size:.2g}: {self.text}")
+        return None
+
+
+def _gone(before: AuditFinding, now: AuditFinding | None) -> str:
+    """What of an earlier finding is gone, in words; empty if nothing is."""
+    if now is None:
+        return before.text
+    return join_words(part for part in before.parts if part not in now.parts)
 
 
 @dataclass(frozen=True)
@@ -139,25 +162,32 @@ class AuditReport:
 
         Args:
             kinds: of KINDS.
-            known: an earlier audit. A finding is known if it has one of the same kind for the method.
+            known: an earlier audit. It knows a finding if it has one of the same kind for the method, with the same
+                parts and at least half the size.
         """
-        before = known.kinds_by_method() if known else {}
-        return tuple(
-            (row.method, finding)
+        before = {} if known is None else known._by_method()
+        new = (
+            (row.method, finding.since(before.get(row.method, {}).get(finding.kind)))
             for row in self.rows
             for finding in row.findings
-            if finding.kind in kinds and finding.kind not in before.get(row.method, ())
+            if finding.kind in kinds
         )
+        return tuple((method, finding) for method, finding in new if finding is not None)
 
     def fixed_since(self, known: AuditReport) -> tuple[str, ...]:
-        """Findings of an earlier audit whose kind the method no longer has; methods that are gone are left out."""
-        now = self.kinds_by_method()
-        return tuple(
-            f"{row.method}: {finding.text}"
+        """Findings of an earlier audit, or parts of them, that a method no longer has; lost methods are left out."""
+        now = self._by_method()
+        gone = (
+            (row.method, _gone(finding, now[row.method].get(finding.kind)))
             for row in known.rows
+            if row.method in now
             for finding in row.findings
-            if row.method in now and finding.kind not in now[row.method]
         )
+        return tuple(f"{method}: {text}" for method, text in gone if text)
+
+    def _by_method(self) -> dict[str, dict[str, AuditFinding]]:
+        """By method and kind, the finding; a method has no two of one kind."""
+        return {row.method: {finding.kind: finding for finding in row.findings} for row in self.rows}
 
     def kinds_by_method(self) -> dict[str, set[str]]:
         """By method the kinds of its findings."""

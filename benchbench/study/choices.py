@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..registry import DatasetPlugin, MethodPlugin, MetricPlugin, ModelPlugin, SuitePlugin
-from ..vocabulary import LOGIT
+from ..vocabulary import LOGIT, PIXELS
 from .subset import Subset
 
 
@@ -86,10 +86,17 @@ class MethodChoice:
         return "" if score == LOGIT else f"it compares with the target's logit, and the method explains its {score}"
 
     @property
+    def parts(self) -> str:
+        """What the map's values belong to: pixels, the parts that the method names, or the cells of a layer."""
+        return self.plugin.parts or (PIXELS if "input" in self.needs else "the cells of a layer")
+
+    @property
     def unsigned(self) -> str:
         """Why its maps are no attributions to pixels with their sign, or "" where they are."""
         if "sign" not in self.params:
             return "needs attributions to pixels with a sign, and the method has no parameter sign"
+        if (parts := self.parts) != PIXELS:
+            return f"needs attributions to pixels, and the method's values belong to {parts}"
         if self.params["sign"] != "signed":
             return f"needs the attributions' sign; the method keeps the {self.params['sign']} part: say sign: signed"
         return ""

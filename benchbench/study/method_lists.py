@@ -27,7 +27,7 @@ def with_added(keys: dict[str, Any], read: Callable[[Any], MethodChoice]) -> dic
     twins = keys.get("twins") or ()
     if "methods" not in keys or not (twins or keys.get("signed") is True):
         return keys
-    methods: Sequence[MethodChoice] = read_each("methods", keys["methods"], read)
+    methods: Sequence[MethodChoice] = read_each("methods", keys["methods"], read, METHODS.members)
     if keys.get("signed") is True:
         methods = with_signs(methods)
     names = [twins] if isinstance(twins, str) else twins

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal, get_origin
 
 from ..errors import BenchError, nearest
-from ..registry import MethodPlugin
+from ..formatting import join_words
+from ..registry import METHODS, MethodPlugin
+from ..registry.method_parameter import Method
 from ..registry.method_score import SCORE
 from ..vocabulary import LOGIT, SCORES
 from .choices import MethodChoice
@@ -69,7 +71,11 @@ def with_scores(keys: Mapping[str, Any], read: Callable[[Any], MethodChoice]) ->
     if score == LOGIT or "methods" not in keys:
         return {**keys, SCORE: score}
     scores = (score,) if isinstance(score, str) else score
-    methods = read_each("methods", keys["methods"], read, lambda item: scored(item, read(item), scores))
+
+    def members(item: Any) -> tuple[MethodChoice, ...]:
+        return tuple(choice for each in METHODS.members(item) for choice in scored(each, read(each), scores))
+
+    methods = read_each("methods", keys["methods"], read, members)
     return {**keys, SCORE: score, "methods": methods}
 
 
@@ -127,3 +133,23 @@ def _scored(choice: MethodChoice, score: str, *, alone: bool) -> MethodChoice:
     else:
         label = plugin.label(params)
     return replace(choice, label=label, params=params)
+
+
+def logit_alone(methods: Sequence[MethodChoice], score: str | tuple[str, ...]) -> list[str]:
+    """A sentence if the study asks for another score than the logit, and has methods of libraries, which take none.
+
+    Args:
+        score: of the study.
+    """
+    others = [each for each in ((score,) if isinstance(score, str) else score) if each != LOGIT]
+    names = [choice.title for choice in methods if _is_of_library(choice) and not choice.plugin.control]
+    if not others or not names:
+        return []
+    explain = "explains" if len(names) == 1 else "explain"
+    reason = "the methods of other libraries take no score"
+    return [f"{join_words(names)} {explain} the target's logit, and not {join_words(others)}: {reason}"]
+
+
+def _is_of_library(choice: MethodChoice) -> bool:
+    inner = (value.plugin for value in choice.params.values() if isinstance(value, Method))
+    return any(plugin.library_version for plugin in (choice.plugin, *inner))

@@ -120,7 +120,7 @@ class StudySpec(BaseModel):
     @field_validator("methods", mode="before")
     @classmethod
     def _methods(cls, methods: Any) -> tuple[MethodChoice, ...]:
-        choices: tuple[MethodChoice, ...] = read_each("methods", methods, read_method)
+        choices: tuple[MethodChoice, ...] = read_each("methods", methods, read_method, METHODS.members)
         for i, choice in enumerate(choices):
             for earlier in choices[:i]:
                 if choice.plugin is earlier.plugin and choice.params == earlier.params:

@@ -14,11 +14,12 @@ from benchbench.errors import BenchError, NotApplicable
 from benchbench.registry import Parameter
 from benchbench.registry.library import Library
 from benchbench.types import LibraryCall
+from benchbench.vocabulary import PIXELS
 
 from .._sign import Sign, evidence
 from .family import LibraryFamily
 from .implementation import LibraryMethod, library_method
-from .known_faults import CAPTUM_FAULTS, CAPTUM_REFUSED, NEURON
+from .known_faults import CAPTUM_FAULTS, CAPTUM_HERE, CAPTUM_LAYER_AND_PIXELS, CAPTUM_REFUSED, NEURON, seen
 from .options import arguments, plain_options, takes
 
 CAPTUM = Library("captum", "captum", "captum.attr", "captum", "", "https://github.com/pytorch/captum")
@@ -55,7 +56,7 @@ def _neuron(kind: Any) -> bool:
 
 
 def captum_method(name: str, kind: Any) -> LibraryMethod:
-    """The method ``captum:NAME``, with a zero image as its baseline.
+    """The method ``captum:NAME``, with a zero image, which is the data's mean colour, as its baseline.
 
     ``sign``: what of the sum over channels is the map. ``grid``: the image is cut into so many squares a side, which
     are the features of methods that take a mask of features. ``window``, ``stride``: in pixels, of Occlusion.
@@ -65,7 +66,18 @@ def captum_method(name: str, kind: Any) -> LibraryMethod:
         return _maps(kind, call, params)
 
     pixels = "layer" not in inspect.signature(kind.__init__).parameters
-    return library_method(name, CAPTUM, kind, _options(kind), run, pixels=pixels, note=CAPTUM_FAULTS.get(name, ""))
+    note = CAPTUM_HERE.get(name) or seen(CAPTUM, CAPTUM_FAULTS.get(name, ""))
+    return library_method(name, CAPTUM, kind, _options(kind), run, pixels=pixels, note=note, parts=_parts(kind))
+
+
+def _parts(kind: Any) -> str:
+    """What its values belong to, if not to what the needs say. captum repeats the value of a part at each channel."""
+    attribute = inspect.signature(kind.attribute).parameters
+    if "layer" in inspect.signature(kind.__init__).parameters:
+        return PIXELS if kind.__name__ in CAPTUM_LAYER_AND_PIXELS else ""
+    if "feature_mask" in attribute:
+        return "the squares of a grid"
+    return "squares of pixels" if "sliding_window_shapes" in attribute else ""
 
 
 def _options(kind: Any) -> dict[str, Parameter]:

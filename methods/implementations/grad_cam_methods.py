@@ -19,7 +19,7 @@ from benchbench.types import INPUT, LibraryCall
 
 from .family import LibraryFamily
 from .implementation import LibraryMethod, library_method
-from .known_faults import GRAD_CAM_CONTROLS, GRAD_CAM_FAULTS, GRAD_CAM_PIXELS, GRAD_CAM_REFUSED
+from .known_faults import GRAD_CAM_CONTROLS, GRAD_CAM_FAULTS, GRAD_CAM_PIXELS, GRAD_CAM_REFUSED, seen
 from .options import arguments, plain_options, takes
 
 GRAD_CAM = Library(
@@ -76,7 +76,7 @@ def grad_cam_method(name: str, kind: Any) -> LibraryMethod:
         run,
         pixels=name in GRAD_CAM_PIXELS,
         control=name in GRAD_CAM_CONTROLS,
-        note=GRAD_CAM_FAULTS.get(name, ""),
+        note=seen(GRAD_CAM, GRAD_CAM_FAULTS.get(name, "")),
     )
 
 

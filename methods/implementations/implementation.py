@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import inspect
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -23,6 +24,7 @@ from benchbench.types import INPUT, Layer, LibraryCall
 
 Run: TypeAlias = Callable[[LibraryCall, Mapping[str, Any]], Tensor]
 _ARXIV = re.compile(r"arxiv\.org/(?:abs|pdf)/(\d{4}\.\d{4,5})")
+_FOLDER = Path(__file__).parent
 
 
 @dataclass(frozen=True)
@@ -62,9 +64,12 @@ class LibraryMethod(MethodPlugin):
 
     @cached_property
     def source_digest(self) -> str:
-        """Of the adapters and the library's version: an upgrade computes the maps anew."""
+        """Of the adapters, the helpers of methods that they import, and the library's version.
+
+        An upgrade, or a change of a helper through which maps pass, computes the maps anew.
+        """
         state = hashlib.sha256(f"{self.name} {self.library.version}".encode())
-        for path in sorted(Path(__file__).parent.glob("*.py")):
+        for path in adapter_files():
             state.update(path.read_bytes())
         return state.hexdigest()[:16]
 
@@ -79,6 +84,7 @@ def library_method(
     pixels: bool = False,
     control: bool = False,
     note: str = "",
+    parts: str = "",
 ) -> LibraryMethod:
     """The plugin ``prefix:NAME``.
 
@@ -87,6 +93,7 @@ def library_method(
         pixels: whether it explains the input and not a layer.
         control: whether it is no explanation, but a control such as a random map.
         note: its known fault, in a sentence.
+        parts: what its values belong to, where that is neither pixels of the input nor cells of a layer.
     """
 
     def one_by_one(layer: Layer, **params: Any) -> Tensor:
@@ -105,6 +112,7 @@ def library_method(
         control,
         fails=note,
         note=note,
+        parts=parts,
         library=library,
         implementation=implementation,
         options=options,
@@ -125,3 +133,28 @@ def paper_of(implementation: type) -> str:
     texts = [implementation.__doc__ or "", inspect.getsource(module) if len(classes) == 1 else ""]
     matches = [match for text in texts if (match := _ARXIV.search(text))]
     return f"arXiv:{matches[0][1]}" if matches else ""
+
+
+@cache
+def adapter_files(folder: Path = _FOLDER) -> tuple[Path, ...]:
+    """The files of a folder of adapters, and those beside and below its parent that they import, and that these import.
+
+    What is imported from elsewhere is in the engine's digest.
+    """
+    files = set(folder.glob("*.py"))
+    unread = list(files)
+    while unread:
+        path = unread.pop()
+        more = {each for each in _imported(path) if folder.parent in each.parents and each.is_file()} - files
+        files |= more
+        unread += more
+    return tuple(sorted(files))
+
+
+def _imported(path: Path) -> Iterator[Path]:
+    """Files that the relative imports of a file may name."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            module = path.parents[node.level - 1].joinpath(*(node.module or "").split("."))
+            yield module.with_name(f"{module.name}.py")
+            yield from (module / f"{alias.name}.py" for alias in node.names)

@@ -1,16 +1,43 @@
 """What is known to be wrong with other libraries' methods, and which of their classes are no methods of a study.
 
-Each fault stands in the library's code. docs/conformance.md and docs/audit have the differences of the maps.
+Each fault was seen in the library's code, in the version that LOOKED_AT names. docs/conformance.md and docs/audit have
+the differences of the maps.
 """
 
 from __future__ import annotations
+
+from benchbench.registry.library import Library
+
+LOOKED_AT: dict[str, str] = {
+    "torchcam": "0.5.0",
+    "pytorch-grad-cam": "1.5.7",
+    "captum": "0.9.0",
+    "zennit": "0.5.1",
+    "xplique-torch": "2.0.2",
+}
+
+
+def version_looked_at(library: Library) -> str:
+    """``0.5.0``, in which its faults were looked for; it says so if another version is installed."""
+    known = LOOKED_AT.get(library.prefix, "")
+    if not known or library.version in ("", known):
+        return known
+    return f"{known} (not looked for in {library.version}, which is installed)"
+
+
+def seen(library: Library, fault: str) -> str:
+    """The fault with the version of the library that has it; an empty text stays empty."""
+    return f"in {version_looked_at(library)} {fault}" if fault else ""
+
 
 TORCHCAM_FAULTS: dict[str, str] = {
     "GradCAMpp": "its division edits a copy, so its weights are the sum of g^2 ReLU(g) and not those of Grad-CAM++",
     "SmoothGradCAMpp": "it multiplies the last noisy sample's gradient with the activations, and draws its noise from "
     "torch's global random state",
     "ScoreCAM": "it normalises the masks before it upsamples them, not after",
-    "ISCAM": "it scales its masks by up to 5.5 and not to 1",
+    "SSCAM": "it normalises the masks before it upsamples them, not after, and draws its noise from torch's global "
+    "random state",
+    "ISCAM": "it normalises the masks before it upsamples them, not after, and scales them by up to 5.5 and not to 1",
 }
 TORCHCAM_REFUSED: dict[str, str] = {
     "RefineCAM": "it multiplies the maps of several layers, and a row of a study is about one layer",
@@ -35,13 +62,16 @@ GRAD_CAM_REFUSED: dict[str, str] = {
 }
 
 CAPTUM_FAULTS: dict[str, str] = {
-    "GradientShap": "its baselines are one black image here, as a study has no distribution of them",
-    "DeepLiftShap": "its baselines are black images here, as a study has no distribution of them",
-    "LayerGradientShap": "its baselines are one black image here, as a study has no distribution of them",
-    "LayerDeepLiftShap": "its baselines are black images here, as a study has no distribution of them",
     "LayerActivation": "it does not depend on the class",
     "GuidedGradCam": "it upsamples Grad-CAM to the nearest cell",
 }
+CAPTUM_HERE: dict[str, str] = {  # what the adapter makes of a method, whatever captum's version
+    "GradientShap": "its baseline is one zero image (the mean colour) here, as a study has no distribution",
+    "DeepLiftShap": "its baselines are zero images (the mean colour) here, as a study has no distribution",
+    "LayerGradientShap": "its baseline is one zero image (the mean colour) here, as a study has no distribution",
+    "LayerDeepLiftShap": "its baselines are zero images (the mean colour) here, as a study has no distribution",
+}
+CAPTUM_LAYER_AND_PIXELS = ("GuidedGradCam",)  # it takes a layer, and its values belong to pixels
 CAPTUM_REFUSED: dict[str, str] = {
     "FeaturePermutation": "it permutes the images of a batch, so that a map would depend on the other images",
     "LayerFeaturePermutation": "it permutes the images of a batch, so that a map would depend on the other images",

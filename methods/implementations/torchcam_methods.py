@@ -17,7 +17,7 @@ from benchbench.types import LibraryCall
 
 from .family import LibraryFamily
 from .implementation import LibraryMethod, library_method
-from .known_faults import TORCHCAM_FAULTS, TORCHCAM_REFUSED
+from .known_faults import TORCHCAM_FAULTS, TORCHCAM_REFUSED, seen
 from .options import arguments, plain_options, takes
 
 TORCHCAM = Library(
@@ -44,7 +44,8 @@ def torchcam_method(name: str, kind: Any) -> LibraryMethod:
     def run(call: LibraryCall, params: Mapping[str, Any]) -> Tensor:
         return _maps(kind, call, params)
 
-    return library_method(name, TORCHCAM, kind, options, run, note=TORCHCAM_FAULTS.get(name, ""))
+    note = seen(TORCHCAM, TORCHCAM_FAULTS.get(name, ""))
+    return library_method(name, TORCHCAM, kind, options, run, note=note)
 
 
 def _maps(kind: Any, call: LibraryCall, params: Mapping[str, Any]) -> Tensor:

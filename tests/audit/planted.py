@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from benchbench.audit.audit_networks import AuditNetwork
-from benchbench.audit.audited_library import AuditedMethod, AuditPlace
+from benchbench.audit.audit_place import AuditPlace
+from benchbench.audit.audited_library import AuditedMethod
 from benchbench.audit.counterparts import Counterpart
 from benchbench.testing import Small, example_images, seeded
 from benchbench.types.token_grid import Layout

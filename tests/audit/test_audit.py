@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ from scipy.stats import spearmanr
 from torch import Tensor, nn
 
 from benchbench.audit.audit_method import audit_method, only_ours
+from benchbench.audit.audit_networks import audit_networks
 from benchbench.audit.audited_library import AuditedMethod, audited_library
 from benchbench.audit.counterparts import KNOWN, Counterpart, counterpart_of
 from benchbench.audit.map_differences import difference
@@ -22,7 +24,9 @@ from benchbench.audit.state_left import state_left
 from benchbench.audit.verdicts import agreement
 from benchbench.errors import BenchError
 from benchbench.registry import METHODS
+from benchbench.registry import method as registered
 from benchbench.results.audit_rows import AuditRow
+from benchbench.types import Layer
 
 from . import planted
 
@@ -52,14 +56,57 @@ def test_a_method_without_a_fault_agrees() -> None:
 
 
 def test_another_formula_is_measured_and_its_cause_named() -> None:
-    audited = row(planted.squared, cause="the map is squared")
+    audited = row(planted.squared, cause="the map is squared", formula=planted.squared)
     assert kinds(audited) == {"formula"}
     ours, theirs = (_grown(each(planted.network().fresh(), planted.network().places[0], *_given())) for each in MAPS)
-    assert audited.verdict.startswith("another formula: the map is squared (differs by 0.")
+    proven = "another formula: the map is squared (confirmed: that formula agrees exactly; differs by 0."
+    assert audited.verdict.startswith(proven)
     assert audited.difference == pytest.approx(float(np.abs(ours - theirs).max()), abs=1e-5)
     correlations = [spearmanr(a.ravel(), b.ravel()).statistic for a, b in zip(ours, theirs, strict=True)]
     assert audited.correlation == pytest.approx(min(correlations), abs=5e-3)  # ours rounds cells to a millionth
     assert row(planted.squared).verdict.startswith("another formula (differs by 0.")
+
+
+CAUSE = "the map is squared"
+OPEN = f"another formula (known cause: {CAUSE}; not confirmed here; differs by 0."
+REFUTED = "another formula (not the known one, which is off by "
+
+
+@pytest.mark.parametrize(
+    ("maps", "more", "verdict"),
+    [
+        (planted.squared, {}, OPEN),
+        (planted.squared, {"formula": planted.failing}, OPEN),
+        (planted.normalised_by_batch, {"formula": planted.squared}, REFUTED),
+    ],
+)
+def test_a_cause_that_is_not_measured_is_not_said(maps: planted.Maps, more: dict[str, Any], verdict: str) -> None:
+    audited = row(maps, cause=CAUSE, **more)
+    assert audited.verdict.startswith(verdict)
+    (finding,) = (finding for finding in audited.findings if finding.kind == "formula")
+    assert finding.size == audited.difference
+    assert ("which is not the known one" in finding.parts) == ("not the known one" in verdict)
+
+
+def test_a_cause_names_the_version_that_it_was_seen_in() -> None:
+    method = AuditedMethod("x", planted.squared, Counterpart("gradcam", cause=CAUSE), looked_at="0.5.0")
+    assert f"(known cause in 0.5.0: {CAUSE}; " in audit_method(method, [planted.network()]).verdict
+    newer = AuditedMethod("x", planted.squared, Counterpart("gradcam"), fault="in 0.5.0 it squares")
+    assert "(known: in 0.5.0 it squares; not confirmed here; " in audit_method(newer, [planted.network()]).verdict
+
+
+PROVEN = [("torchcam", "GradCAMpp"), ("torchcam", "ScoreCAM")]
+PROVEN += [("pytorch-grad-cam", "GradCAMPlusPlus"), ("pytorch-grad-cam", "ScoreCAM")]
+
+
+@pytest.mark.parametrize(("prefix", "name"), PROVEN)
+def test_the_known_formula_of_the_installed_version_gives_its_maps(prefix: str, name: str) -> None:
+    """Else the library changed, and its cause and its known fault are to be looked for again."""
+    (method,) = (method for method in audited_library(prefix).methods if method.name == name)
+    audited = audit_method(method, audit_networks(["zoo_residual"], ["layer2"], 2))
+    assert re.match(
+        r"another formula: .* \(confirmed: that formula agrees (exactly|to 1e-[4-7]); differs by ", audited.verdict
+    )
 
 
 MAPS = (planted.gradcam, planted.squared)
@@ -121,6 +168,46 @@ def test_a_failure_is_a_row() -> None:
     assert audited.verdict.startswith("fails: ValueError: no hook")
     assert audited.cost is None
     assert row(planted.failing, "attention-rollout").verdict == "not applicable on these networks"
+    assert audited.findings[0].parts == ("small, relu",)
+
+
+def test_a_refusal_of_ours_is_told_with_its_reason() -> None:
+    """The library runs, so that the method is not inapplicable on these networks."""
+    audited = row(planted.gradcam, "attention-rollout")
+    assert audited.findings == ()
+    assert audited.verdict.startswith("benchbench's method does not apply: ")
+    assert "attention" in audited.verdict
+    (place,) = audited.places
+    assert place.reason == audited.verdict
+    assert audited.difference is None
+    assert audited.cost is not None
+    stained = row(planted.normalised_by_batch, "attention-rollout")
+    assert "; depends on the other images of the batch" in stained.verdict
+
+
+def test_a_crash_of_ours_is_told_as_ours() -> None:
+    @registered("crashing", needs="activation")
+    def crashing(layer: Layer) -> Tensor:
+        """It raises."""
+        raise ValueError("our fault")
+
+    try:
+        audited, both = row(planted.gradcam, "crashing"), row(planted.failing, "crashing")
+    finally:
+        METHODS.remove("crashing")
+    assert audited.verdict.startswith("benchbench's method fails: ValueError: our fault")
+    assert audited.findings == ()
+    assert audited.places[0].reason.startswith("benchbench's method fails: ValueError: our fault")
+    assert both.verdict.startswith("benchbench's method fails: ValueError: our fault")
+    assert "; fails: ValueError: no hook" in both.verdict
+    assert kinds(both) == {"fails"}
+
+
+def test_captums_guided_backpropagation_where_ours_does_not_apply() -> None:
+    """Its row said that the method does not apply to these networks, though captum runs there."""
+    (method,) = (method for method in audited_library("captum").methods if method.name == "GuidedBackprop")
+    audited = audit_method(method, audit_networks(["zoo_mobile"], ["features.6"], 2))
+    assert audited.verdict.startswith("benchbench's method does not apply: ")
 
 
 def test_maps_that_are_none_are_failures() -> None:
@@ -204,7 +291,7 @@ def test_agreement_in_words(apart: float, words: str) -> None:
     assert agreement(apart) == f"agrees {words}"
 
 
-@pytest.mark.parametrize("prefix", ["torchcam", "pytorch-grad-cam", "captum"])
+@pytest.mark.parametrize("prefix", ["torchcam", "pytorch-grad-cam", "captum", "zennit"])
 def test_counterparts_are_methods_of_both(prefix: str) -> None:
     """Else a class was renamed, or a method of ours; and what has no counterpart is named as such."""
     library = audited_library(prefix)
@@ -214,13 +301,43 @@ def test_counterparts_are_methods_of_both(prefix: str) -> None:
         counterpart = method.counterpart
         assert not counterpart.method or METHODS[counterpart.method].bind(dict(counterpart.params)) is not None
         assert method.run is not None, f"{method.name}: {method.fault}"
+        assert counterpart.stated, f"say in KNOWN what {method.name} is compared with, or that it is nothing"
     ours = only_ours(library.methods)
     assert "rise" in ours
     assert "random" not in ours  # a control
     assert not {method.counterpart.method for method in library.methods} & set(ours)
 
 
-@pytest.mark.parametrize("name", ["torch-cam", "Grad-CAM", "pytorch_grad_cam", "captum"])
+def test_no_method_is_paired_by_its_name_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """zennit's GuidedBackprop sums the channels, and ours takes the largest: their difference accuses nobody."""
+    monkeypatch.delitem(KNOWN["zennit"], "GuidedBackprop")
+    counterpart = counterpart_of("zennit", "GuidedBackprop")
+    assert (counterpart.method, counterpart.apart, counterpart.stated) == ("", "guidedbackprop", False)
+    assert counterpart_of("xplique-torch", "Lime") == Counterpart(apart="lime", stated=False)
+    method = AuditedMethod("GuidedBackprop", planted.squared, counterpart)
+    audited = audit_method(method, [planted.network()])
+    same = "benchbench's guidedbackprop has the same name; nobody compared the two"
+    assert audited.verdict == f"no counterpart stated ({same})"
+    assert audited.difference is None
+    assert audited.cost is not None
+    nameless = AuditedMethod("New", None, counterpart_of("zennit", "New"))
+    assert audit_method(nameless, []).verdict == "no counterpart stated; not run"
+
+
+def test_an_audit_of_zennit() -> None:
+    """Its guided backpropagation is ours, by the largest magnitude among channels; its other composites are not."""
+    methods = {method.name: method for method in audited_library("zennit").methods}
+    networks = audit_networks(["zoo_residual"], ["layer3"], 2)
+    guided = audit_method(methods["GuidedBackprop"], networks)
+    assert guided.ours == "guidedbackprop"
+    assert guided.agrees, guided.verdict
+    alone = audit_method(methods["EpsilonGammaBox"], networks)
+    assert alone.verdict.startswith("not in benchbench"), alone.verdict
+    assert alone.cost is not None
+    assert methods["EpsilonGammaBox"].label == "EpsilonGammaBox(low=-3.0, high=3.0)"
+
+
+@pytest.mark.parametrize("name", ["torch-cam", "Grad-CAM", "pytorch_grad_cam", "captum", "zennit"])
 def test_libraries_by_other_spellings(name: str) -> None:
     assert audited_library(name).methods
 
@@ -236,7 +353,7 @@ def test_a_method_that_another_version_lacks(monkeypatch: pytest.MonkeyPatch) ->
     lost = next(method for method in audited_library("torchcam").methods if method.name == "LostCAM")
     assert lost.run is None
     audited = audit_method(lost, [planted.network()])
-    assert audited.verdict == "not in benchbench; not run"
+    assert audited.verdict == "no counterpart stated; not run"
     assert "has no LostCAM" in audited.note
 
 

@@ -35,7 +35,7 @@ def test_json_is_read_back(tmp_path: Path) -> None:
     assert AuditReport.from_json(tmp_path / "audit.json") == REPORT
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"format": 2}', '{"format": 1, "rows": [{}]}'])
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"format": 1}', '{"format": 2, "rows": [{}]}'])
 def test_what_is_no_audit_is_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / "audit.json").write_text(text)
     with pytest.raises(BenchError, match=r"audit\.json: the (file is no audit|audit is of another format)"):
@@ -55,6 +55,55 @@ def test_what_fails() -> None:
     assert [finding.kind for _, finding in worse.failing(["state", "batch"], known=REPORT)] == ["batch"]
     assert replace(REPORT, rows=(GOOD,)).fixed_since(REPORT) == ()  # the method is gone
     assert list(failing_lines([finding], ["x: y"])) == ["FAIL <b>Bad|CAM</b>: leaves hooks behind", "fixed: x: y"]
+
+
+def _state(*parts: str) -> AuditFinding:
+    return AuditFinding("state", ", ".join(parts), parts)
+
+
+HOOKS, WEIGHTS, GRADIENT = "leaves hooks behind", "changes weights", "leaves .grad changed"
+SMALL = AuditFinding("formula", "another formula (differs by 0.002)", ("another formula",), 0.002)
+OTHERS = "the other images of the batch"
+ORDER = AuditFinding("batch", "depends on the order", ("the order of the batch",), 0.1)
+
+
+@pytest.mark.parametrize(
+    ("known", "now", "text"),
+    [
+        (_state(HOOKS), _state(HOOKS, WEIGHTS), f"new: {WEIGHTS} ({HOOKS}, {WEIGHTS})"),
+        (_state(HOOKS), _state(GRADIENT, WEIGHTS), f"new: {GRADIENT} and {WEIGHTS} ({GRADIENT}, {WEIGHTS})"),
+        (_state(HOOKS, WEIGHTS), _state(WEIGHTS), ""),
+        (SMALL, replace(SMALL, text="x", size=1.0), "grew from 0.002 to 1: x"),
+        (SMALL, replace(SMALL, size=0.0041), "grew from 0.002 to 0.0041: another formula (differs by 0.002)"),
+        (SMALL, replace(SMALL, size=0.0039), ""),
+        (SMALL, replace(SMALL, size=1e-4), ""),
+        (AuditFinding("formula", "leaves the sign open", ("the sign",)), SMALL, f"new: another formula ({SMALL.text})"),
+        (ORDER, replace(ORDER, text="x", parts=(OTHERS,)), f"new: {OTHERS} (x)"),
+        (
+            AuditFinding("fails", "fails on net, a: no", ("net, a",)),
+            AuditFinding("fails", "fails on net, a: no", ("net, a", "net, b")),
+            "new: net, b (fails on net, a: no)",
+        ),
+    ],
+)
+def test_a_known_finding_that_gets_worse_is_new(known: AuditFinding, now: AuditFinding, text: str) -> None:
+    before, after = (replace(REPORT, rows=(replace(BAD, findings=(finding,)),)) for finding in (known, now))
+    failing = [finding.text for _, finding in after.failing([now.kind], known=before)]
+    assert failing == ([text] if text else [])
+    assert len(after.failing([now.kind])) == 1
+    assert after.failing([now.kind], known=after) == ()
+
+
+def test_a_part_of_a_finding_that_is_gone_is_fixed() -> None:
+    before, after = (replace(BAD, method="x", findings=(each,)) for each in (_state(HOOKS, WEIGHTS), _state(WEIGHTS)))
+    assert replace(REPORT, rows=(after,)).fixed_since(replace(REPORT, rows=(before,))) == (f"x: {HOOKS}",)
+    assert replace(REPORT, rows=(before,)).fixed_since(replace(REPORT, rows=(after,))) == ()
+
+
+def test_findings_are_read_back_with_parts_and_size(tmp_path: Path) -> None:
+    report = replace(REPORT, rows=(replace(BAD, findings=(_state(HOOKS, WEIGHTS), SMALL)),))
+    (tmp_path / "audit.json").write_text(report.to_json())
+    assert AuditReport.from_json(tmp_path / "audit.json") == report
 
 
 def test_the_summary_counts() -> None:

@@ -465,6 +465,7 @@ def test_another_librarys_methods_are_listed(place: Path) -> None:
         ("methods", "torchcam:grad-cam", "torchcam:GradCAM"),
         ("metrics", "deletion", "deletion"),
         ("models", "zoo", "zoo"),
+        ("methods", "all", "all"),
     ],
 )
 def test_one_plugin_is_listed_by_its_name(kind: str, name: str, expected: str, place: Path) -> None:

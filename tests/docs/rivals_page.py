@@ -23,7 +23,7 @@ from .pages import ROOT
 FILE = ROOT / "docs" / "rivals.md"
 SOURCE = Path(__file__).with_name("rivals.yaml")
 NOTE = "note: "
-_ADAPTERS = ("torchcam", "pytorch-grad-cam", "captum")  # whose methods are methods here
+_ADAPTERS = ("torchcam", "pytorch-grad-cam", "captum", "zennit")  # whose methods are methods here
 TITLE = "# What other tools have\n"
 INTRO = (
     "Which saliency methods, metrics and features other tools have, and which of them benchbench has. "

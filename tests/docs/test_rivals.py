@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import importlib.metadata
 import importlib.util
 import re
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from benchbench.methods.implementations import captum_methods, grad_cam_methods, torchcam_methods
+from benchbench.methods.implementations import captum_methods, grad_cam_methods, torchcam_methods, zennit_methods
 
 from .pages import ROOT
-from .rivals_page import FILE, NOTE, Row, features, ours, sections, source, symbol, text
+from .rivals_page import FILE, NOTE, SOURCE, Row, features, ours, sections, source, symbol, text
 
-INSTALLED = ["quantus", "torchcam", "pytorch-grad-cam", "captum"]
+INSTALLED = ["quantus", "torchcam", "pytorch-grad-cam", "captum", "zennit", "saliency"]  # by the extra dev
 ROWS = [row for each in sections().values() for row in each]
 
 
@@ -38,7 +40,9 @@ def package(tool: str) -> Path:
 def code(tool: str) -> dict[str, str]:
     """By path from the package's parent folder, the text of its files without its tests."""
     folder = package(tool)
-    paths = [path for path in folder.rglob("*.py") if not {"tests", "testing"} & set(path.parts)]
+    tests = {"tests", "testing"}
+    every = (path for path in folder.rglob("*.py") if not path.stem.endswith("_test"))
+    paths = [path for path in every if not tests & set(path.parts)]
     return {path.relative_to(folder.parent).as_posix(): path.read_text("utf-8", "replace") for path in sorted(paths)}
 
 
@@ -53,6 +57,13 @@ def symbols(tool: str) -> frozenset[str]:
 def folded(name: str) -> str:
     name = re.sub(r"(Explainer|AttributionMethod|Metric|Attribution)$", "", name.removeprefix("compute_"))
     return re.sub(r"[-_.\s()]", "", name.replace("+", "plus")).lower()
+
+
+def test_every_tool_that_is_installed_is_checked() -> None:
+    """Else add it to INSTALLED, or to the tools that the list's head names as unchecked."""
+    head = SOURCE.read_text(encoding="utf-8").partition("checked:")[0]
+    for tool, known in source()["tools"].items():
+        assert (tool in INSTALLED) != (known["title"] in head.partition("What is")[2]), tool
 
 
 @pytest.mark.parametrize("tool", INSTALLED)
@@ -83,6 +94,10 @@ def test_what_a_tool_is_said_not_to_have_is_not_there(tool: str) -> None:
             assert not clashes, f"{row.name}: {clashes}"
 
 
+def _is_attributor(kind: Any, base: type) -> bool:
+    return isinstance(kind, type) and issubclass(kind, base) and kind is not base
+
+
 def classes_of(tool: str) -> set[str]:
     """Every public method or metric of a tool, as its package exports them."""
     if tool == "quantus":
@@ -90,11 +105,18 @@ def classes_of(tool: str) -> set[str]:
 
         kinds = vars(quantus).items()
         return {name for name, kind in kinds if hasattr(kind, "evaluation_category") and not name.startswith("B")}
+    if tool == "saliency":
+        core = importlib.import_module("saliency.core")
+        return {name for name, kind in vars(core).items() if hasattr(kind, "GetSmoothedMask")}
+    if tool == "zennit":
+        attribution = importlib.import_module("zennit.attribution")
+        attributors = {name for name, kind in vars(attribution).items() if _is_attributor(kind, attribution.Attributor)}
+        return attributors | set(zennit_methods.classes())
     adapters = {"torchcam": torchcam_methods, "pytorch-grad-cam": grad_cam_methods, "captum": captum_methods}
     return set(adapters[tool].classes())
 
 
-@pytest.mark.parametrize("tool", ["quantus", "torchcam", "pytorch-grad-cam"])
+@pytest.mark.parametrize("tool", ["quantus", "torchcam", "pytorch-grad-cam", "zennit", "saliency"])
 def test_no_method_or_metric_of_a_tool_is_forgotten(tool: str) -> None:
     left_out = set(source()["tools"][tool].get("left_out", {}))
     listed = {symbol(row.cells[tool]) for row in ROWS if tool in row.has}

@@ -134,7 +134,12 @@ def test_a_forged_baseline(
 
 
 AUDIT = AuditReport(
-    "lib", "1", "0.1", {"torch": "2"}, "one network", (AuditRow("a", "b", "c", (AuditFinding("fails", "x"),)),)
+    "lib",
+    "1",
+    "0.1",
+    {"torch": "2"},
+    "one network",
+    (AuditRow("a", "b", "c", (AuditFinding("fails", "x", ("net, layer",), 0.5),)),),
 )
 SNAPSHOT = {"snapshot": FORMAT, "maps": {"a": {"shape": [2, 2], "rows": [[0.0, 1.0], [1.0, 0.0]]}}}
 

@@ -36,13 +36,17 @@ from ..perturbation.test_imputation import picture, solved
 from . import plain
 from .planted_maps import Array, arrays, random_maps, random_masks, values
 from .test_boxes import authors_boxes
+from .test_information_curves import BOUNDS, beside, drawn, package
 from .test_protocols import FixedMaps, Glance, engine
 
 quantus: Any = importlib.import_module("quantus")
 skimage: Any = importlib.import_module("skimage.metrics")
 sklearn: Any = importlib.import_module("sklearn.metrics")
 PAGE = Path(__file__).parent.parent.parent / "docs" / "metrics-conformance.md"
-LIBRARIES = ("torchcam", "captum", "opencv-python-headless", "scikit-learn", "scikit-image", "scipy", "quantus")
+LIBRARIES = (
+    *("torchcam", "captum", "opencv-python-headless", "scikit-learn", "scikit-image", "scipy"),
+    *("quantus", "saliency"),
+)
 LEAST = 1e-3
 TIED, DISTINCT = slice(0, None, 2), slice(1, None, 2)  # of random_maps
 
@@ -200,6 +204,10 @@ def flat(measure: Callable[[Array, Array], Any]) -> Callable[[Array, Array], flo
     return lambda first, second: float(measure(first.ravel(), second.ravel()).statistic)
 
 
+def information_curve(name: str) -> Callable[[], float]:
+    return lambda: largest(*beside(name, drawn(), package))
+
+
 def structural(first: Array, second: Array) -> float:
     return float(skimage.structural_similarity(first, second, data_range=1.0))
 
@@ -218,7 +226,6 @@ WITHOUT_PEER = (  # the metrics of a row, what they are tested against, and the 
         "closed forms on a linear-softmax network, the authors' rule written out",
         "contrastive_deletion",
     ),
-    (("sic", "aic"), "PAIR's rule written out in numpy and scipy, areas by hand", "information_curves"),
     (("fast_gef",), "plain numpy, maps whose value is known, a run from end to end", "gef"),
     (
         ("f_fidelity_plus", "f_fidelity_minus"),
@@ -238,6 +245,7 @@ PAIRS, SCENE = "4 pairs of maps with ties", "2 images of 224 pixels, the mean"
 BOXES = "4 maps of smooth noise, 37 thresholds; corners in pixels"
 TORCHCAM, FILES, RRA = "torch-cam DeletionInsertionMetric", "OpenCV findContours", "RelevanceRankAccuracy"
 K, FLAT = "topk_intersection@quantus-1000", "effective_complexity@quantus-1e-5"
+PAIR, CURVES = "PAIR saliency compute_pic_metric", "3 maps; PAIR shows the network pictures of 8 bits"
 
 
 def _learn(label: str, kind: str) -> Row:
@@ -276,6 +284,8 @@ ROWS = (
     Row("random_logit: SSIM", "scikit-image structural_similarity", PAIRS, alike(ssim, structural), 1e-9),
     Row("road: imputation", "scipy spsolve", "an image of 40 x 56, half of it hidden", imputed, 1e-3),
     Row("insertion: blur", "scipy gaussian_filter, convolve2d", "an image of 48 x 64", blur, 1e-5),
+    Row("sic", PAIR, CURVES, information_curve("sic"), BOUNDS["sic"]),
+    Row("aic", PAIR, CURVES, information_curve("aic"), BOUNDS["aic"]),
 )
 
 

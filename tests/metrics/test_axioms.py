@@ -145,12 +145,75 @@ def test_maps_without_a_sign_are_not_judged_and_say_why(images: Tensor, tmp_path
     assert min(values(table, "input_invariance", "inputxgradient")) > 0.05
 
 
+PARTS = {
+    "kernelshap": "superpixels",
+    "lime": "superpixels",
+    "occlusion": "squares of pixels",
+    "captum:Occlusion": "squares of pixels",
+    "captum:FeatureAblation": "the squares of a grid",
+    "captum:KernelShap": "the squares of a grid",
+    "captum:Lime": "the squares of a grid",
+    "captum:ShapleyValueSampling": "the squares of a grid",
+    "captum:LayerGradCam": "the cells of a layer",
+    "captum:LayerGradientXActivation": "the cells of a layer",
+    "captum:LayerActivation": "the cells of a layer",
+}
+PIXEL_METHODS = (
+    *("inputxgradient", "integratedgradients", "gradientshap", "expectedgradients", "idg", "guidedig", "blurig"),
+    *("deeplift", "lrp", "attnlrp", "libragrad", "captum:IntegratedGradients", "captum:GuidedGradCam"),
+    "zennit:EpsilonPlus",
+)
+
+
+@pytest.mark.parametrize("metric", ["completeness", "symmetry"])
+@pytest.mark.parametrize("name", [*PARTS, *PIXEL_METHODS])
+def test_only_attributions_to_single_pixels_are_added_up(name: str, metric: str) -> None:
+    """A value of a part is painted onto all of its pixels, so that a sum over pixels counts it once for each."""
+    model = bb.ModelSpec("net", seeded(Pooled))
+    study = bb.Study(
+        models={"net": model}, datasets={"data": torch.zeros(1, 3, 24, 24)}, methods=[name], metrics=[metric],
+        signed=True,
+    )  # fmt: skip
+    (choice,) = study.methods
+    expected = f"needs attributions to pixels, and the method's values belong to {PARTS[name]}" if name in PARTS else ""
+    assert choice.unsigned == expected
+
+
+def test_every_method_with_a_sign_is_known_to_attribute_to_pixels_or_to_parts() -> None:
+    """Else a method with the parameter ``sign`` is new: does a value of its map belong to a pixel?"""
+    signed = {name for name, plugin in METHODS.load().items() if "sign" in plugin.parameters}
+    assert signed - {"plain-gradient"} == {name for name in (*PARTS, *PIXEL_METHODS) if ":" not in name}
+    captum = METHODS.open_families()["captum"]
+    assert captum.names is not None
+    kinds = {name: METHODS[f"captum:{name}"] for name in captum.names()}
+    gridded = {name for name, plugin in kinds.items() if {"grid", "window"} & set(plugin.parameters)}
+    assert gridded == {name.partition(":")[2] for name, parts in PARTS.items() if ":" in name and "squares" in parts}
+    assert all(plugin.parts for name, plugin in kinds.items() if name in gridded)
+
+
+def test_values_of_parts_are_not_judged_in_a_run(images: Tensor, tmp_path: Path) -> None:
+    """KernelSHAP's values add up to the difference exactly; painted onto superpixels they add up to far more."""
+    photographs = torch.nn.functional.interpolate(images, size=(24, 24))
+    methods: list[Any] = [{"name": "kernelshap", "segments": 4, "samples": 14}, "captum:LayerGradCam"]
+    study = {"methods": [*methods, "inputxgradient"], "metrics": ["completeness", "symmetry"], "signed": True}
+    table = scored(seeded(Pooled), photographs, tmp_path, **study)
+    for metric in ("completeness", "symmetry"):
+        rows = table[table["metric"] == metric].groupby("method")[["status", "reason"]].first()
+        assert rows.loc["ixg", "status"] == "ok"
+        others = rows.drop(index="ixg")
+        assert set(others["status"]) == {"not_applicable"}
+        assert sorted(reason.rpartition(" to ")[2] for reason in others["reason"]) == [
+            "superpixels",
+            "the cells of a layer",
+        ]
+
+
 def test_completeness_is_not_asked_of_maps_that_explain_another_score(
     linear: Linear, images: Tensor, tmp_path: Path
 ) -> None:
     """Their sum is that score's difference, and not the logit's; the other axioms hold for any score."""
     study = {"score": ["logit", "probability"], "signed": True}
-    methods = ["inputxgradient", {"name": "occlusion", "score": "probability", "window": 4, "stride": 2}]
+    methods = ["inputxgradient", {"name": "integratedgradients", "steps": 2, "score": "probability"}]
     table = scored(linear, images, tmp_path, methods=methods, metrics=["completeness", "symmetry"], **study)
     known = table[table["metric"] == "completeness"].groupby("method")[["status", "reason"]].first()
     assert known.loc["ixg", "status"] == "ok"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from functools import partial
+from typing import TypeAlias
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from saliency.metrics import pic
 from scipy import interpolate
 from torch import Tensor, nn
 
@@ -27,7 +30,9 @@ from benchbench.types.probes import Whole, canonical
 from ..helpers import pixels
 
 Array = np.ndarray
+Rule: TypeAlias = Callable[[Array, Array, Array, Callable[[Array], float]], float]
 SIZE = (28, 40)
+BOUNDS = {"sic": 0.02, "aic": 0.04}  # an answer of 0 or 1 jumps
 
 
 class Object(nn.Module):
@@ -43,8 +48,12 @@ class Object(nn.Module):
         return torch.stack([torch.zeros_like(match), match], 1)
 
 
-@pytest.fixture(scope="module")
-def picture() -> Tensor:
+@pytest.fixture(scope="module", name="picture")
+def _picture() -> Tensor:
+    return drawn()
+
+
+def drawn() -> Tensor:
     """(3, H, W) in 8 bits: what is coarse takes few bytes, and noise takes many."""
     generator = torch.Generator().manual_seed(3)
     coarse = torch.rand(1, 3, 7, 10, generator=generator)
@@ -101,6 +110,13 @@ def pair(image: Array, height: Array, anchors: Array, answer: Callable[[Array], 
 @pytest.mark.parametrize("name", ["sic", "aic"])
 def test_equals_pair(name: str, picture: Tensor) -> None:
     """Up to the 8 bits of what the network is shown, and to which of two triangulations of a square is taken."""
+    measured, wanted = beside(name, picture, pair)
+    assert np.ptp(wanted) > 0.1
+    np.testing.assert_allclose(measured, wanted, atol=BOUNDS[name])
+
+
+def beside(name: str, picture: Tensor, rule: Rule) -> tuple[list[float], list[float]]:
+    """Our values of three maps, and those of a rule of PAIR's."""
     network, inputs = Object(picture), pixels(picture[None])
     anchors = always_known(inputs.seeds, SIZE)[0].numpy()
     image = (picture.permute(1, 2, 0) * 255).round().byte().numpy()
@@ -116,9 +132,20 @@ def test_equals_pair(name: str, picture: Tensor) -> None:
         value = scored(name, network, inputs, raw)
         assert not value.inapplicable[0]
         measured.append(float(value.value))
-        wanted.append(pair(image, saliency(raw, SIZE)[0].double().numpy(), anchors, answer))
-    assert np.ptp(wanted) > 0.1
-    np.testing.assert_allclose(measured, wanted, atol=0.02 if name == "sic" else 0.04)  # an answer of 0 or 1 jumps
+        wanted.append(rule(image, saliency(raw, SIZE)[0].double().numpy(), anchors, answer))
+    return measured, wanted
+
+
+def package(image: Array, height: Array, anchors: Array, answer: Callable[[Array], float]) -> float:
+    """The number of the package saliency. It calls np.trapz, which numpy 2.4 no longer has under this name."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(np, "trapz", np.trapezoid, raising=False)
+        answers = partial(_answers, answer)
+        return float(pic.compute_pic_metric(image, height, anchors, answers, THIRTEEN, min_pred_value=0).auc)
+
+
+def _answers(answer: Callable[[Array], float], shown: Array) -> list[float]:
+    return [answer(each) for each in shown]
 
 
 def corner() -> Tensor:

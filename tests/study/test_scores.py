@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from benchbench.cli.parsing import items
+from benchbench.engine.model_survey import method_cautions
 from benchbench.errors import BenchError
 from benchbench.stats.metric_reliability import levels_of
 from benchbench.study.identity import identity
+from benchbench.study.scores import logit_alone
 from benchbench.study.spec import MethodChoice, StudySpec, read_method
 from benchbench.suites.reliability.levels import with_levels
 
@@ -157,3 +159,20 @@ def test_a_blend_with_noise_has_the_score_of_the_method_that_it_blends() -> None
     read = levels_of({"methods": entries})
     assert [name for name, _ in read.values()] == ["gradcam"] * 3 + ["gradcam(score=rest)"] * 3
     assert len(read) == 6
+
+
+@pytest.mark.parametrize("score", ["probability", ["logit", "contrast"]])
+def test_a_librarys_method_takes_no_score_and_the_run_says_so(score: Any) -> None:
+    names = ["torchcam:GradCAM", {"name": "blurred", "of": "captum:Saliency"}, "pytorch-grad-cam:RandomCAM", "gradcam"]
+    keys: dict[str, Any] = {"models": ["resnet18"], "datasets": ["shapes"], "metrics": ["deletion"]}
+    study = StudySpec(**keys, methods=names, score=score)
+    assert "torchcam:GradCAM" in [choice.label for choice in study.methods], "it is in the study once, as it is"
+    word = "probability" if score == "probability" else "contrast"
+    told = [each for each in method_cautions(study) if "take no score" in each]
+    assert told == [
+        f"torch-cam GradCAM explains the target's logit, and not {word}: the methods of other libraries take no score"
+    ]
+    wrapped = StudySpec(**keys, methods=["torchcam:GradCAM", {"name": "sess", "of": "captum:Saliency"}], score=score)
+    assert "torch-cam GradCAM and " in logit_alone(wrapped.methods, wrapped.score)[0]
+    assert not logit_alone(study.methods, "logit")
+    assert not logit_alone(StudySpec(**keys, methods=["gradcam"], score=score).methods, study.score)

@@ -18,7 +18,7 @@ from benchbench.methods.implementations import (
     zennit_methods,
 )
 from benchbench.methods.implementations import known_faults as faults
-from benchbench.methods.implementations.implementation import LibraryMethod
+from benchbench.methods.implementations.implementation import LibraryMethod, adapter_files
 from benchbench.methods.implementations.options import plain_options
 from benchbench.registry import METHODS
 from benchbench.study.spec import StudySpec
@@ -120,6 +120,34 @@ def test_an_upgrade_computes_the_maps_anew(monkeypatch: pytest.MonkeyPatch) -> N
     assert replace(FAMILIES["torchcam"], _made={}).method("GradCAM").source_digest != before
 
 
+def test_a_change_of_a_helper_computes_the_maps_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """captum's and zennit's maps pass through methods/_sign.py."""
+    names = {path.name for path in adapter_files()}
+    assert {"_sign.py", "captum_methods.py", "known_faults.py"} <= names
+    assert "gradcam.py" not in names
+    before, read = METHODS["captum:Saliency"].source_digest, Path.read_bytes
+    assert replace(FAMILIES["captum"], _made={}).method("Saliency").source_digest == before
+    monkeypatch.setattr(Path, "read_bytes", lambda path: read(path) + b"#" * (path.name == "_sign.py"))
+    assert replace(FAMILIES["captum"], _made={}).method("Saliency").source_digest != before
+
+
+def test_what_helpers_import_counts_too(tmp_path: Path) -> None:
+    (tmp_path / "methods" / "adapters").mkdir(parents=True)
+    texts = {
+        "methods/adapters/adapter.py": "import os\nfrom benchbench import errors\nfrom .._helper import f\n",
+        "methods/_helper.py": "from ._inner import g\nfrom ..outside import h\n",
+        "methods/_inner.py": "from . import _last\n",
+        "methods/_last.py": "",
+        "methods/other.py": "",
+        "outside.py": "",
+    }
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    expected = ["methods/_helper.py", "methods/_inner.py", "methods/_last.py", "methods/adapters/adapter.py"]
+    files = adapter_files(tmp_path / "methods" / "adapters")
+    assert [path.relative_to(tmp_path).as_posix() for path in files] == expected
+
+
 def test_parameters_are_the_librarys_plain_values() -> None:
     options = METHODS["pytorch-grad-cam:ScoreCAM"].parameters
     assert {name: option.default for name, option in options.items()} == {
@@ -193,7 +221,7 @@ def test_a_study_binds_them_by_the_parameters_types() -> None:
 TABLES = {
     "torchcam": (faults.TORCHCAM_FAULTS, faults.TORCHCAM_REFUSED),
     "pytorch-grad-cam": (faults.GRAD_CAM_FAULTS, faults.GRAD_CAM_REFUSED),
-    "captum": (faults.CAPTUM_FAULTS, faults.CAPTUM_REFUSED),
+    "captum": (faults.CAPTUM_FAULTS | faults.CAPTUM_HERE, faults.CAPTUM_REFUSED),
     "zennit": ({}, faults.ZENNIT_REFUSED),
 }
 
@@ -204,7 +232,37 @@ def test_every_fault_and_refusal_is_of_a_class_that_is_there(prefix: str) -> Non
     for table in TABLES[prefix]:
         assert set(table) <= known
     for name, fault in TABLES[prefix][0].items():
-        assert METHODS[f"{prefix}:{name}"].note == fault
+        plugin = METHODS[f"{prefix}:{name}"]
+        assert isinstance(plugin, LibraryMethod)
+        expected = fault if name in faults.CAPTUM_HERE else f"in {plugin.library.version} {fault}"
+        assert plugin.note == expected
+        assert plugin.summary.endswith(f"Known: {expected}")
+
+
+def test_faults_were_looked_for_in_the_installed_versions() -> None:
+    """Else look for each fault in the new version, and write its number into known_faults.LOOKED_AT and the page."""
+    page = " ".join(PAGE.read_text(encoding="utf-8").split())
+    for prefix, (known, _) in TABLES.items():
+        library = FAMILIES[prefix].library
+        assert faults.LOOKED_AT[prefix] == library.version
+        assert not known or f"{library.title} {library.version}" in page
+
+
+def test_a_fault_says_that_another_version_was_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    library = FAMILIES["torchcam"].library
+    assert faults.seen(library, "it errs") == f"in {library.version} it errs"
+    monkeypatch.setattr(importlib.metadata, "version", lambda _: "99.0")
+    assert faults.seen(library, "it errs") == "in 0.5.0 (not looked for in 99.0, which is installed) it errs"
+    assert faults.seen(library, "") == ""
+
+
+@pytest.mark.parametrize("name", ["ScoreCAM", "SSCAM", "ISCAM"])
+def test_what_a_class_inherits_it_says_too(name: str) -> None:
+    """torch-cam's masks are normalised before they are upsampled in ScoreCAM and in what is made of it."""
+    kinds = torchcam_methods.classes()
+    heirs = {each for each, kind in kinds.items() if issubclass(kind, kinds["ScoreCAM"])}
+    assert heirs == {"ScoreCAM", "SSCAM", "ISCAM"}
+    assert "it normalises the masks before it upsamples them" in METHODS[f"torchcam:{name}"].note
 
 
 def test_controls_and_pixels() -> None:

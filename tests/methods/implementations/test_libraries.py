@@ -20,10 +20,13 @@ import zennit.composites
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import Tensor, nn
 
+from benchbench.engine.model_survey import method_cautions
+from benchbench.engine.provenance import describe
 from benchbench.errors import BenchError, NotApplicable
 from benchbench.maps.normalise import minmax, upsample
 from benchbench.methods.implementations.implementation import LibraryMethod
 from benchbench.registry import METHODS
+from benchbench.study.spec import StudySpec
 from benchbench.types import LibraryCall
 from benchbench.types.token_grid import Layout
 
@@ -71,12 +74,15 @@ def test_torchcam_and_ours_agree(name: str, own: str, images: Tensor) -> None:
 
 
 def test_torchcams_grad_cam_pp_is_another_formula(images: Tensor) -> None:
-    """Its weights are the sum of g^2 ReLU(g): its known fault, which its row says."""
+    """Its weights are the sum of g^2 ReLU(g): its known fault, which listings and each run of it name."""
     plugin = METHODS["torchcam:GradCAMpp"]
     maps = minmax(library_map("torchcam:GradCAMpp", images, raw=True))
     assert not torch.allclose(maps, minmax(library_map("gradcam++", images)), atol=1e-2)
     assert "g^2 ReLU(g)" in plugin.note
     assert plugin.note in plugin.summary
+    study = StudySpec(models=["resnet18"], datasets=["shapes"], metrics=["deletion"], methods=["torchcam:GradCAMpp"])
+    assert describe(study, [], {}, [])["methods"][0]["note"] == plugin.note
+    assert f"torch-cam GradCAMpp: {plugin.note}" in method_cautions(study)
 
 
 def test_parameters_reach_the_library(images: Tensor) -> None:
@@ -185,7 +191,7 @@ def test_captum_and_ours_agree(
 
 
 def test_features_are_squares_of_the_image(images: Tensor) -> None:
-    """Ablating each of four squares against black is an occlusion by windows of half the image."""
+    """Ablating each of four squares against the mean colour is an occlusion by windows of half the image."""
     ablated = library_map("captum:FeatureAblation", images, grid=2, sign="signed")
     occluded = library_map("captum:Occlusion", images, window=32, stride=32, sign="signed")
     assert torch.allclose(ablated, occluded, atol=1e-4)

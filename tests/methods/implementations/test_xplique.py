@@ -36,9 +36,10 @@ def test_saliency_is_ours(images: Tensor) -> None:
 
 
 def test_occlusion_is_ours(images: Tensor) -> None:
+    """Against 0, the mean colour: by itself it hides a square behind the value 0.5."""
     pytest.importorskip("xplique")
     network = seeded(Pooled)
-    params = {"patch_size": 32, "patch_stride": 32}
+    params = {"patch_size": 32, "patch_stride": 32, "occlusion_value": 0.0}
     maps = map_of("xplique-torch:Occlusion", network, images[:2], "", TARGETS, **params)
     expected = map_of("occlusion", network, images[:2], "", TARGETS, window=32, stride=32, sign="signed")
     assert torch.allclose(maps, expected, atol=1e-4 * float(expected.abs().max()))
