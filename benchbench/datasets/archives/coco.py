@@ -133,9 +133,7 @@ def _read(file: Path) -> Any:
         raise BenchError(f"it is no file of COCO's instances: {error}", where=f"{file.name}") from None
 
 
-def _item(
-    path: Path, label: int, name: str, instances: Sequence[Mapping[str, Any]], void: Instances | None
-) -> Item:
+def _item(path: Path, label: int, name: str, instances: Sequence[Mapping[str, Any]], void: Instances | None) -> Item:
     boxes: list[Box] = []
     for known in instances:
         x, y, width, height = known["bbox"]

@@ -92,7 +92,6 @@ def decode_levels(path: Path, most: int = MAX_PIXELS, frame: Frame | None = None
     return _guarded(path, _to_levels, most, frame)
 
 
-
 def _to_levels(image: Image.Image) -> Indices:
     _refuse_transparent(image)
     levels: Indices = np.asarray(to_rgb(image).convert("L")).astype(np.int64)
@@ -168,9 +167,7 @@ def _transparent(image: Image.Image) -> bool:
     return image.mode in ("LA", "PA", "RGBA") or "transparency" in image.info
 
 
-def _guarded(
-    path: Path, convert: Callable[[Image.Image], T], most: int = MAX_PIXELS, frame: Frame | None = None
-) -> T:
+def _guarded(path: Path, convert: Callable[[Image.Image], T], most: int = MAX_PIXELS, frame: Frame | None = None) -> T:
     return read_picture(path, lambda image: convert(_upright(image, frame)), most)
 
 
