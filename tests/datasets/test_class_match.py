@@ -95,10 +95,31 @@ def test_a_folder_follows_the_names_only_if_all_agree(tmp_path: Path) -> None:
     data = folder_of(tmp_path, "cat", "dog")
     assert matched(data, ("bird", "dog", "cat")).labels == [2, 1]
     assert matched(data, ("dog", "Cat")).labels == [1, 0]
-    assert matched(data, ("dog", "bird", "fish")) is data
-    assert matched(data, (), 9) is data
+    kept = matched(data, ("dog", "bird", "fish"))
+    assert kept.labels == data.labels
+    assert kept.fingerprint(0) == data.fingerprint(0)
+    unnamed = matched(data, (), 9)
+    assert unnamed.labels == data.labels
+    assert "it has 2 classes (cat, dog) and net has 9 without names: labels are the places" in unnamed.about["warning"]
+    assert matched(data, (), 2) is data
     said = folder_of(tmp_path, classes="sorted")
-    assert matched(said, ("dog", "cat")) is said, "the user has said how they are numbered"
+    assert matched(said, ("dog", "bird")) is said, "the user has said how they are numbered"
+
+
+def test_a_folder_that_the_network_does_not_know_is_said(tmp_path: Path) -> None:
+    """Up to three of its names, and what follows from them."""
+    names = ("apples", "banana", "cherries", "dates", "figs")
+    warning = matched(folder_of(tmp_path, *names), imagenet_classes()).about["warning"]
+    assert warning == (
+        "4 of its 5 classes (apples, cherries, dates, ...) are not among the 1000 of net (tench, goldfish, great white "
+        "shark, ...): labels are the places of its classes in their own order (of a folder, sorted by name), so that "
+        "apples counts as class 0, tench. Name all classes as the network does; for a folder, classes: sorted says "
+        "that this order is meant"
+    )
+    one = matched(folder_of(tmp_path / "b", "banana", "kite"), imagenet_classes()).about["warning"]
+    assert one.startswith("1 of its 2 classes (kite) is not among")
+    assert "class 0, tench. kite may mean something else there: WordNet ids name ImageNet's classes. Name" in one
+    assert "warning" not in matched(folder_of(tmp_path / "c", "banana", "n01608432"), imagenet_classes()).about
 
 
 def test_a_folder_of_wordnet_ids_has_imagenet_s_labels(tmp_path: Path) -> None:
@@ -115,7 +136,10 @@ def test_the_table_is_imagenet_s_and_has_no_class_twice() -> None:
     names = imagenet_classes()
     for row in rows:
         assert row["imagenet name"].partition(" (")[0] == names[int(row["imagenet"])]
-    assert len(imagenet_counterparts()) == len({row["imagenet"] for row in rows}) == len(rows)
+    assert len({row["imagenet"] for row in rows}) == len(rows)
+    everywhere = imagenet_counterparts()
+    homonyms = {row["name"] for row in rows if plain_name(row["name"]) not in everywhere}
+    assert homonyms == {"mouse", "orange", "boxer"}, "without knowing the data they may mean something else"
 
 
 @pytest.mark.parametrize("name", ["Dining_Table", "dining-table", "DINING  TABLE"])

@@ -14,6 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from benchbench.datasets.archives.cub_parts import Discs
+from benchbench.datasets.sources.frame import Frame
 from benchbench.errors import BenchError
 from benchbench.models.preprocess import placed, prepare
 from benchbench.registry import DATASETS
@@ -110,7 +111,7 @@ def test_discs_are_resized_and_cropped_with_the_photograph(
     """A pixel of the network's input is on the part if the photograph's pixel under its centre is."""
     width, height = size
     assume(not any(on_the_edge((x, y), p, radius) for p in points for x in range(width) for y in range(height)))
-    mask = Discs("", tuple(points), radius).read((height, width))
+    mask = Discs("", tuple(points), radius).read(Frame(height, width))
     assert torch.equal(mask, near(points, radius, (height, width)))
     _, seen = prepare(Image.new("RGB", size), mask, preprocess)
     assert seen is not None
@@ -138,7 +139,7 @@ def test_the_exact_pointing_game_is_pck(peak: tuple[int, int], part: Point, box:
     assume(not on_the_edge(peak, part, 0.1 * max(box)))
     height = torch.zeros(1, 20, 28)
     height[0, peak[1], peak[0]] = 1
-    mask = Discs("", (part,), 0.1 * max(box)).read((20, 28))[None]
+    mask = Discs("", (part,), 0.1 * max(box)).read(Frame(20, 28))[None]
     assert planted_maps.values("pointing_game@exact", height, mask) == [float(dist(peak, part) <= 0.1 * max(box))]
 
 

@@ -56,6 +56,16 @@ _NAMES = (
     "a label, and one warning says so. Only a few classes have an exact counterpart in ImageNet: see "
     "[class names](README.md#class-names)."
 )
+_TEN = (
+    "Labels are ImageNet's 1000 indices. For a network that was trained on the ten classes alone give its names "
+    "(`ModelSpec(..., classes=...)`, in the order of its outputs): labels follow the names. Without names its samples "
+    "have no label, and a warning says so. See [class names](README.md#class-names)."
+)
+_THOUSAND = (
+    "Labels follow the names of the network's outputs, if it has names. A network of other than 1000 outputs without "
+    "names (ImageNet-21k, or 1001 with a background) gives samples without a label, and a warning says so: see "
+    "[class names](README.md#class-names)."
+)
 FACTS: dict[str, Facts] = {
     "imagenet": Facts(
         "{name: imagenet, root: data/imagenet, per_class: 1}",
@@ -68,6 +78,7 @@ FACTS: dict[str, Facts] = {
             "In class folders only the folders of ImageNet's 1000 WordNet ids are read. An incomplete copy keeps "
             "its true "
             "class indices.",
+            _THOUSAND,
             "Boxes may lie outside of the centre crop: a box that is cut away whole is dropped, and an image with none "
             "left is not applicable.",
         ),
@@ -77,14 +88,14 @@ FACTS: dict[str, Facts] = {
         "{name: imagenette, root: data}",
         "deletion, insertion",
         "none",
-        ("Labels are ImageNet's 1000 indices. A network that was trained on the ten classes alone needs a `folder`.",),
+        (_TEN,),
         IMAGENETTE,
     ),
     "imagewoof": Facts(
         "{name: imagewoof, root: data}",
         "deletion, insertion",
         "none",
-        ("Labels are ImageNet's 1000 indices. A network that was trained on the ten classes alone needs a `folder`.",),
+        (_TEN,),
         IMAGEWOOF,
     ),
     "imagenet_s": Facts(
@@ -95,6 +106,9 @@ FACTS: dict[str, Facts] = {
             "The numbers in the masks depend on the size (50, 300 or 919), so a folder with other numbers of "
             "classes is "
             "refused.",
+            "Pixels that the masks mark as ignored (1000) are no object. The seeds of the suite `localisation` leave "
+            "them out; other metrics count them as background.",
+            _THOUSAND,
             "The masks of the test images are not public.",
         ),
         IMAGENET_S,
@@ -120,6 +134,8 @@ FACTS: dict[str, Facts] = {
         (
             _SEVERAL,
             _NAMES,
+            "A crowd (`iscrowd`) is no object. The seeds of the suite `localisation` leave its pixels out in all "
+            "samples of the image; other metrics count them as background.",
             "Many objects are smaller than a cell of a network's last layer: `min_area: 0.01` leaves out those "
             "below 1 % "
             "of the image.",
@@ -133,6 +149,8 @@ FACTS: dict[str, Facts] = {
         (
             "The border of the trimap is about a tenth of the image. It belongs to the object here: choose with "
             "`border`.",
+            "With `border: inside` the border is no object: the seeds of the suite `localisation` leave it out, and "
+            "other metrics count it as background.",
             "A box is of the head alone, so box metrics with `heads: true` ask another question than mask metrics.",
         ),
         PETS,
@@ -159,6 +177,8 @@ FACTS: dict[str, Facts] = {
         "pxap, iou",
         "masks",
         (
+            "A mask may be a picture of one bit (white is object), of a palette (its colours count), of 16 bits "
+            "(divided by 257) or of colours. A mask of 0 and 1 is refused unless `level` is 1.",
             "There are no labels, so accuracy is unknown, and the masked object need not be of the predicted class. "
             "Look "
             "at the gallery of the report.",

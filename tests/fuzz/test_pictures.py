@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from benchbench.datasets.sources.decode import decode_indices
+from benchbench.datasets.sources.decode import decode_indices, decode_levels
 from benchbench.datasets.sources.folder import folder
 from benchbench.models.pixel_sets import _mask_of
 
@@ -52,6 +52,7 @@ def test_changed_masks(content: bytes, root: Path) -> None:
     mask.write_bytes(content)
     outcome(read, root)
     outcome(decode_indices, mask)
+    outcome(decode_levels, mask)
     outcome(_mask_of, mask)
 
 

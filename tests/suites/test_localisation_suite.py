@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from scipy.ndimage import zoom
+from scipy.ndimage import gaussian_filter, zoom
 
 import benchbench as bb
 from benchbench.datasets.archives.voc import CLASSES
@@ -18,7 +18,6 @@ from benchbench.engine.sample_loader import load_sample
 from benchbench.errors import BenchError
 from benchbench.evaluation.held_out import fold_of
 from benchbench.maps.normalise import saliency
-from benchbench.metrics.object_boxes import _largest
 from benchbench.registry import DATASETS, SUITES
 from benchbench.suites.localisation.seeds import NO_TARGET, PART
 
@@ -27,6 +26,7 @@ from ..datasets.layouts import grey, photo, region, xml
 from ..metrics.plain_maps import pxap
 from ..metrics.test_boxes import authors_boxes, overlap
 from ..networks import Pooled, seeded
+from . import boxes_plain
 from . import seeds_plain as plain
 
 SIDE = 32
@@ -127,7 +127,7 @@ def values(suite: Suite, method: str, metric: str, protocol: str) -> dict[str, f
 
 
 def hits(shown: Shown, least: float, every: bool) -> list[bool]:
-    """By threshold of wsolevaluation, whether a box of OpenCV's contours overlaps the truth."""
+    """By threshold of wsolevaluation, whether a box of the map's contours overlaps the truth."""
     wanted = np.minimum(shown.boxes.astype(int), SIDE - 1)
     found = []
     for cut in range(255):
@@ -138,11 +138,41 @@ def hits(shown: Shown, least: float, every: bool) -> list[bool]:
 
 
 def _boxes(level: Any, cut: int, every: bool) -> Any:
-    """Of two largest regions of one area, which OpenCV orders as it likes, the first as docs/definitions.md says."""
-    try:
-        return authors_boxes(level, cut, every)
-    except pytest.skip.Exception:
-        return np.minimum(_largest(level > cut), [SIDE, SIDE, SIDE - 1, SIDE - 1])
+    """By ``boxes_plain``; x1 and y1 cut at the last pixel, as the authors' code does."""
+    found = boxes_plain.contour_boxes(level > cut) if every else boxes_plain.largest_box(level > cut)
+    found[:, 2:] = np.minimum(found[:, 2:], SIDE - 1)
+    return found
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_restated_boxes_are_those_of_opencv(seed: int) -> None:
+    """Where OpenCV is installed; of regions of equal areas it may take another one."""
+    pytest.importorskip("cv2")
+    smooth = gaussian_filter(np.random.default_rng(seed).normal(size=(SIDE, SIDE)), 0.8 + seed / 4)
+    level = np.floor((smooth - smooth.min()) / np.ptp(smooth) * 255)
+    single = 0
+    for cut in range(0, 255, 25):
+        every = sorted(map(tuple, _boxes(level, cut, every=True)))
+        np.testing.assert_array_equal(every, authors_boxes(level, cut, every=True))
+        try:
+            wanted = authors_boxes(level, cut, every=False)
+        except pytest.skip.Exception:
+            continue
+        np.testing.assert_array_equal(_boxes(level, cut, every=False), wanted)
+        single += 1
+    assert single > 3
+
+
+def test_the_restated_boxes_by_hand() -> None:
+    """A ring with a dot in its hole, and a line: the ring encloses the most, and only the hole's rim is its size."""
+    binary = np.zeros((9, 12), bool)
+    binary[1:6, 1:6], binary[2:5, 2:5], binary[3, 3], binary[7, 2:11] = True, False, True, True
+    assert boxes_plain.largest_box(binary).tolist() == [[1, 1, 6, 6]]
+    ring, line, dot = [1, 1, 6, 6], [2, 7, 11, 8], [3, 3, 4, 4]
+    assert sorted(boxes_plain.contour_boxes(binary).tolist()) == [ring, ring, line, dot]
+    assert boxes_plain.enclosed(binary & (np.arange(9) < 7)[:, None]) == 16
+    corner = np.array([[1, 1, 0], [1, 0, 0], [0, 0, 1]], bool)
+    assert boxes_plain.enclosed(corner) == 0.5, "three of a square; two at its ends enclose nothing"
 
 
 def held_out(curves: Mapping[str, list[bool]]) -> dict[str, float]:

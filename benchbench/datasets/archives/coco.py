@@ -19,7 +19,9 @@ from ...errors import BenchError
 from ...registry import dataset
 from ..sources.decode import MAX_PIXELS
 from ..sources.files import Files, Item
+from ..sources.frame import Frame
 from ..sources.truth import Box
+from .class_names import imagenet_counterparts
 from .layout import Archive
 
 COCO = Archive(
@@ -43,20 +45,21 @@ class Instances:
     def label(self) -> str:
         return f"the instances of {self.image}"
 
-    def read(self, size: tuple[int, int], most: int = MAX_PIXELS) -> Tensor:
+    def read(self, frame: Frame, most: int = MAX_PIXELS) -> Tensor:
         from pycocotools import mask as coder
 
-        union = torch.zeros(size, dtype=torch.bool)
+        union = torch.zeros(frame.stored, dtype=torch.bool)
         for known in self.segmentations:
             if isinstance(known, Mapping) and isinstance(known["counts"], str):
                 runs = known
             else:
-                runs = coder.frPyObjects(known, *size)
+                runs = coder.frPyObjects(known, *frame.stored)
             drawn = torch.from_numpy(coder.decode(coder.merge(runs) if isinstance(runs, list) else runs)) > 0
-            if drawn.shape != size:
-                raise BenchError(f"the mask is {tuple(drawn.shape)} and its photograph {size}", where=self.label)
+            if drawn.shape != union.shape:
+                message = f"the mask is {tuple(drawn.shape)} and its photograph {frame.stored}"
+                raise BenchError(message, where=self.label)
             union |= drawn
-        return union
+        return frame.turned(union)
 
     def content(self) -> bytes:
         return json.dumps(self.segmentations, sort_keys=True).encode()
@@ -69,8 +72,9 @@ def coco(*, root: Path, split: str = "val2017", annotations: Path | None = None)
     An image with two cats and a bowl gives the samples ``000000000139/cat`` and ``000000000139/bowl``: the label is the
     class's place among the file's categories by id (0 to 79), the boxes are those of that class's instances, the mask
     is their union, and both samples are of one group, which tests and intervals count once. A region that COCO marks
-    as a crowd counts neither as a box nor as a mask, and a class of which an image has only crowds gives no sample.
-    COCO's x, y, width, height are here x, y, x + width, y + height. Needs pycocotools, the extra ``coco``.
+    as a crowd counts neither as a box nor as a mask, and a class of which an image has only crowds gives no sample. The
+    seeds of the suite ``localisation`` leave out all crowds of an image. COCO's x, y, width, height are here x, y,
+    x + width, y + height. Needs pycocotools, the extra ``coco``.
 
     Args:
         root: the folder that has the images' folder and ``annotations``.
@@ -91,11 +95,15 @@ def coco(*, root: Path, split: str = "val2017", annotations: Path | None = None)
     items: list[Item] = []
     for image_id in sorted(read.imgs):
         by_class: dict[int, list[Mapping[str, Any]]] = defaultdict(list)
+        crowds: list[Any] = []
         for known in read.imgToAnns.get(image_id, []):
-            if not known.get("iscrowd"):
+            if known.get("iscrowd"):
+                crowds.append(known["segmentation"])
+            else:
                 by_class[place[known["category_id"]]].append(known)
-        name = read.imgs[image_id]["file_name"]
-        items += [_item(folder / name, k, classes[k]["name"], by_class[k]) for k in sorted(by_class)]
+        path = folder / read.imgs[image_id]["file_name"]
+        void = Instances(path.name, tuple(crowds)) if crowds else None
+        items += [_item(path, k, classes[k]["name"], by_class[k], void) for k in sorted(by_class)]
     if not items:
         raise BenchError("it has no instances that are no crowds", where=f"{file.name}")
     about = COCO.about(
@@ -105,7 +113,13 @@ def coco(*, root: Path, split: str = "val2017", annotations: Path | None = None)
         samples=f"{len(items)}: one for each image and class, grouped by image; no crowds",
         labels=f"the place among the {len(classes)} categories by id",
     )
-    return Files("coco", items, about, class_names=tuple(category["name"] for category in classes))
+    return Files(
+        "coco",
+        items,
+        about,
+        class_names=tuple(category["name"] for category in classes),
+        counterparts=imagenet_counterparts("coco"),
+    )
 
 
 def _read(file: Path) -> Any:
@@ -119,10 +133,10 @@ def _read(file: Path) -> Any:
         raise BenchError(f"it is no file of COCO's instances: {error}", where=f"{file.name}") from None
 
 
-def _item(path: Path, label: int, name: str, instances: Sequence[Mapping[str, Any]]) -> Item:
+def _item(path: Path, label: int, name: str, instances: Sequence[Mapping[str, Any]], void: Instances | None) -> Item:
     boxes: list[Box] = []
     for known in instances:
         x, y, width, height = known["bbox"]
         boxes.append((x, y, x + width, y + height))
     mask = Instances(path.name, tuple(known["segmentation"] for known in instances))
-    return Item(f"{path.stem}/{name}", path, label, mask, path.stem, tuple(boxes))
+    return Item(f"{path.stem}/{name}", path, label, mask, path.stem, tuple(boxes), void)

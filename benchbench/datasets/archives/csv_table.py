@@ -32,8 +32,9 @@ def csv_table(
 
     Columns that are not there are unknown. Rows of the same file and label are one sample with several boxes; a file
     with several labels is a sample for each, all in one group. The box is in the columns x0, y0, x1, y1, in pixels of
-    the file as it is, x1 - x0 the width; a row with none of them has no box. A label is a class index or, if any label
-    is none, a name: the classes are then the names in sorted order. A mask's file is not zero on the object.
+    the file as it is, x1 - x0 the width; a row with none of them has no box. If the photograph has an EXIF orientation,
+    the box is turned with it. A label is a class index or, if any label is none, a name: the classes are then the names
+    in sorted order. A mask's file is not zero on the object.
 
     Args:
         table: the CSV, UTF-8, with a header.

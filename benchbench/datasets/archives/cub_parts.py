@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ...errors import BenchError, nearest
 from ..sources.decode import MAX_PIXELS
+from ..sources.frame import Frame
 from .layout import Archive
 
 ALL = "all"
@@ -25,12 +26,13 @@ class Discs:
 
     Attributes:
         label: what errors call it.
-        points: x and y, in pixels of the photograph.
-        radius: in pixels of the photograph.
+        points: x and y, in the pixels that the photograph stores.
+        radius: in pixels.
 
     Example:
         >>> from benchbench.datasets.archives.cub_parts import Discs
-        >>> Discs("beak", ((1.0, 0.0), (4.5, 1.0)), 1.0).read((2, 6)).int()
+        >>> from benchbench.datasets.sources.frame import Frame
+        >>> Discs("beak", ((1.0, 0.0), (4.5, 1.0)), 1.0).read(Frame(2, 6)).int()
         tensor([[1, 1, 1, 0, 0, 0],
                 [0, 1, 0, 0, 1, 1]], dtype=torch.int32)
     """
@@ -39,12 +41,12 @@ class Discs:
     points: tuple[Point, ...]
     radius: float
 
-    def read(self, size: tuple[int, int], most: int = MAX_PIXELS) -> Tensor:
-        rows, columns = (torch.arange(side, dtype=torch.float64) for side in size)
-        near = torch.zeros(size, dtype=torch.bool)
+    def read(self, frame: Frame, most: int = MAX_PIXELS) -> Tensor:
+        rows, columns = (torch.arange(side, dtype=torch.float64) for side in frame.stored)
+        near = torch.zeros(frame.stored, dtype=torch.bool)
         for x, y in self.points:
             near |= (columns - x).square() + (rows - y).square()[:, None] <= self.radius**2
-        return near
+        return frame.turned(near)
 
     def content(self) -> bytes:
         return f"discs of {self.radius} at {self.points}".encode()

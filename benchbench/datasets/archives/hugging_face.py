@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
 from ...errors import BenchError
 from ...registry import dataset
 from ...types import Sample
 from ..sources.accept import as_image, as_label, as_mask, image_bytes
 from ..sources.files import fingerprint
+from ..sources.frame import frame_of, orientation_of
 
 _INSTALL = "pip install 'benchbench-saliency[hf]'"
 _SAVE = 'Save it once, with a network: datasets.load_dataset("NAME", split="SPLIT").save_to_disk("ROOT")'
@@ -57,15 +64,33 @@ class HuggingFaceImages:
         where = f"row {index}"
         try:
             row = self.rows[index]
+            turned = self._orientations(row, index)
         except Exception as error:  # a decoder raises whatever broken bytes lead it to
             raise BenchError(f"cannot be decoded: {type(error).__name__}: {error}", where=where) from None
         image = as_image(row[self.image], where)
         mask = None
         if self.mask and row[self.mask] is not None:
-            import numpy as np
-
-            mask = as_mask(np.asarray(row[self.mask].convert("L")) > 0, image, where)
+            mask = as_mask(_shown(row[self.mask], image, *turned), image, where)
         return Sample(self.ids[index], image, as_label(_known(row[self.label]) if self.label else None, where), mask)
+
+    @cached_property
+    def _files(self) -> Any:
+        """The rows of files in place of pictures; None where there are no masks, or a column has no files."""
+        from datasets import Image as Picture
+
+        if not self.mask or not all(isinstance(self.rows.features[c], Picture) for c in (self.image, self.mask)):
+            return None
+        rows = self.rows.select_columns([self.image, self.mask])
+        return rows.cast_column(self.image, Picture(decode=False)).cast_column(self.mask, Picture(decode=False))
+
+    def _orientations(self, row: Mapping[str, Any], index: int) -> tuple[int | None, int | None]:
+        """The EXIF orientations of the photograph's and the mask's files, by which datasets turned each of them."""
+        if self._files is None:
+            return None, None
+        files, photo = self._files[index], row[self.image]
+        orientation = _orientation(files[self.image])
+        left = isinstance(photo, Image.Image) and orientation_of(photo) == orientation  # early versions do not turn
+        return None if left else orientation, _orientation(files[self.mask])
 
     def fingerprint(self, index: int) -> str:
         """Of the picture, the label and the mask; decodes the row.
@@ -83,6 +108,22 @@ class HuggingFaceImages:
 def _known(label: int | None) -> int | None:
     """None for -1, which Hugging Face gives to rows whose label is held back."""
     return None if label == -1 else label
+
+
+def _orientation(file: Mapping[str, Any] | None) -> int | None:
+    if file is None:
+        return None
+    with Image.open(file["path"] if file["bytes"] is None else io.BytesIO(file["bytes"])) as picture:
+        return orientation_of(picture)
+
+
+def _shown(mask: Image.Image, image: Image.Image | Tensor, orientation: int | None, own: int | None) -> Tensor:
+    """The mask, turned as the photograph was if its file has no orientation and the size of the stored photograph."""
+    values = torch.from_numpy(np.asarray(mask.convert("L")) > 0)
+    if isinstance(image, Tensor) or own is not None:
+        return values
+    frame = frame_of(image, orientation)
+    return frame.turned(values) if tuple(values.shape) == frame.stored else values
 
 
 @dataset("huggingface", title="{root}")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...errors import BenchError
+from ...models.load import imagenet_classes
 from ...registry import dataset
 from ..sources.files import Files, Item
 from ..sources.truth import Box, file_bytes
@@ -84,7 +85,7 @@ def imagenet(*, root: Path, boxes: Path | None = None) -> Files:
     ]
     boxed = sum(item.boxes is not None for item in items)
     about = IMAGENET.about(root, photographs=f"{len(items)}", labels="ImageNet-1k class indices", boxes=f"{boxed}")
-    return Files("imagenet", items, about)
+    return Files("imagenet", items, about, class_names=imagenet_classes())
 
 
 def _images(root: Path) -> tuple[Path, Path]:

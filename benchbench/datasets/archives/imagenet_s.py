@@ -9,11 +9,13 @@ from pydantic import BeforeValidator
 
 from ...errors import BenchError
 from ...formatting import join_words
+from ...models.load import imagenet_classes
 from ...registry import dataset
 from ..sources.files import Files, Item
 from ..sources.truth import IndexMask
 from .layout import Archive, imagenet_index, photographs, wnid_folders
 
+IGNORED = 1000  # in the masks
 Size = Annotated[Literal[50, 300, 919], BeforeValidator(int)]  # the command line gives text
 IMAGENET_S = Archive(
     "imagenet_s",
@@ -31,8 +33,9 @@ def imagenet_s(*, root: Path, size: Size = 919) -> Files:
 
     A mask's file says red + 256 green: 0 is everything else, 1000 is ignored, and class k is the k-th, from 1, of the
     classes' WordNet ids in sorted order (the official repository's README). The mask here is the image's own class;
-    what is ignored is no object. Labels are ImageNet-1k class indices. With 919 classes five pairs of ImageNet's
-    classes are merged, so that for these a network's answer may be the other of the two.
+    what is ignored is no object, and the seeds of the suite ``localisation`` do not count it. Labels are ImageNet-1k
+    class indices. With 919 classes five pairs of ImageNet's classes are merged, so that for these a network's answer
+    may be the other of the two.
 
     Args:
         root: the folder that has ImageNetS50, ImageNetS300 or ImageNetS919, or that one.
@@ -52,7 +55,7 @@ def imagenet_s(*, root: Path, size: Size = 919) -> Files:
         raise BenchError(message, where="root", hint="Extract all of it, or give size: 50, 300 or 919")
     masks, index = IMAGENET_S.require(home / "validation-segmentation"), imagenet_index()
     items = [
-        Item(path.stem, path, index[folder.name], _mask(masks / folder.name / f"{path.stem}.png", number))
+        _item(path, index[folder.name], masks / folder.name / f"{path.stem}.png", number)
         for number, folder in enumerate(folders, 1)
         for path in photographs(folder)
     ]
@@ -60,8 +63,12 @@ def imagenet_s(*, root: Path, size: Size = 919) -> Files:
     about = IMAGENET_S.about(
         root, photographs=f"{len(items)}", labels="ImageNet-1k class indices", masks=f"{masked}, of the image's class"
     )
-    return Files("imagenet_s", sorted(items, key=lambda item: item.id), about)
+    items.sort(key=lambda item: item.id)
+    return Files("imagenet_s", items, about, class_names=imagenet_classes())
 
 
-def _mask(path: Path, number: int) -> IndexMask | None:
-    return IndexMask(path, (number,)) if path.is_file() else None
+def _item(path: Path, label: int, mask: Path, number: int) -> Item:
+    """A photograph, with the mask of its class and what is ignored, if the mask's file is there."""
+    if not mask.is_file():
+        return Item(path.stem, path, label)
+    return Item(path.stem, path, label, IndexMask(mask, (number,)), void=IndexMask(mask, (IGNORED,)))

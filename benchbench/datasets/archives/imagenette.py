@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from ...models.load import imagenet_classes
 from ...registry import dataset
 from ..sources.files import Files, Item
 from .layout import Archive, imagenet_index, photographs, wnid_folders
@@ -31,7 +32,8 @@ def imagenette(*, root: Path, split: Split = "val") -> Files:
     """Imagenette: ten easy classes of ImageNet, labelled by ImageNet-1k's class indices.
 
     torchvision's reader numbers the classes 0 to 9; here a label is the index of the class among ImageNet's 1000, so
-    that a network trained on ImageNet is right where it says so. Ids are the images' names. No boxes, no masks.
+    that a network trained on ImageNet is right where it says so. A network of the ten classes alone needs their names:
+    labels follow the names. Ids are the images' names. No boxes, no masks.
 
     Args:
         root: the folder that has imagenette2, imagenette2-320 or imagenette2-160, or one of these.
@@ -64,4 +66,5 @@ def _ten_classes(archive: Archive, stem: str, root: Path, split: Split) -> Files
     if not items:
         raise archive.lacks(folder / "n01440764")
     about = archive.about(root, split=split, photographs=f"{len(items)}", labels="ImageNet-1k class indices")
-    return Files(archive.name, sorted(items, key=lambda item: item.id), about)
+    items.sort(key=lambda item: item.id)
+    return Files(archive.name, items, about, class_names=imagenet_classes())

@@ -9,6 +9,7 @@ from ...errors import BenchError
 from ...registry import dataset
 from ..sources.files import Files, Item
 from ..sources.truth import Box, IndexMask
+from .class_names import imagenet_counterparts
 from .layout import Archive
 from .voc_xml import voc_objects
 
@@ -28,7 +29,8 @@ BREEDS = (
     *("saint bernard", "samoyed", "scottish terrier", "shiba inu", "Siamese", "Sphynx", "staffordshire bull terrier"),
     *("wheaten terrier", "yorkshire terrier"),
 )  # in the order of the official lists
-_TRIMAP = {"inside": (1,), "with-border": (1, 3)}
+_ANIMAL = {"inside": (1,), "with-border": (1, 3)}
+_BORDER = 3
 
 
 @dataset("oxford_pets", title="Oxford-IIIT Pet", paper="doi:10.1109/CVPR.2012.6248092")
@@ -42,9 +44,10 @@ def oxford_pets(
     """Oxford-IIIT Pet: 37 breeds of cats and dogs, each image with a mask of the animal.
 
     A trimap says 1 on the animal, 2 on the background and 3 on the border between them, which includes fur whose side
-    is unclear. The border belongs to the object here unless ``border`` is ``inside``. Labels are the 37 breeds in the
-    order of the official lists, from 0 (theirs less 1), as in torchvision. Boxes are of heads alone, and only some
-    images have them: they are left out unless ``heads`` asks for them.
+    is unclear (the archive's README calls it not classified). The border belongs to the object here unless ``border``
+    is ``inside``; then it is no object, and the seeds of the suite ``localisation`` do not count it. Labels are the 37
+    breeds in the order of the official lists, from 0 (theirs less 1), as in torchvision. Boxes are of heads alone, and
+    only some images have them: they are left out unless ``heads`` asks for them.
 
     Args:
         root: the folder that has ``images`` and ``annotations``, or the one above ``oxford-iiit-pet``.
@@ -65,11 +68,10 @@ def oxford_pets(
         except (IndexError, ValueError):
             raise BenchError(f"cannot read {line!r}", where=f"{split}.txt") from None
         names[breed] = name.rsplit("_", 1)[0].replace("_", " ")
-        mask, boxes = (
-            IndexMask(notes / "trimaps" / f"{name}.png", _TRIMAP[border]),
-            _heads(notes, name) if heads else None,
-        )
-        items.append(Item(name, images / f"{name}.jpg", breed, mask, boxes=boxes))
+        trimap = notes / "trimaps" / f"{name}.png"
+        mask, boxes = IndexMask(trimap, _ANIMAL[border]), _heads(notes, name) if heads else None
+        void = IndexMask(trimap, (_BORDER,)) if border == "inside" else None
+        items.append(Item(name, images / f"{name}.jpg", breed, mask, boxes=boxes, void=void))
     if not items:
         raise PETS.lacks(notes / f"{split}.txt")
     about = PETS.about(
@@ -80,7 +82,7 @@ def oxford_pets(
         masks=f"trimaps, {border.replace('-', ' ')}",
     )
     known = tuple(names.get(k, f"breed {k}") for k in range(max(names) + 1))
-    return Files("oxford_pets", items, about, class_names=known)
+    return Files("oxford_pets", items, about, class_names=known, counterparts=imagenet_counterparts("oxford_pets"))
 
 
 def _heads(notes: Path, name: str) -> tuple[Box, ...] | None:

@@ -29,9 +29,9 @@ Level = Annotated[int, Field(ge=1, le=255)]
 def pairs(*, root: Path, images: str = "images", masks: str = "ground_truth_mask", level: Level = 128) -> Files:
     """A folder of images and a folder of masks with equal stems, such as ECSSD: masks without labels.
 
-    Every image must have its mask, and every mask its image. The mask's grey is object from ``level`` on: masks of
-    several annotators, and masks that were saved as JPEG, have values between. There are no labels: explain the
-    predicted class.
+    Every image must have its mask, and every mask its image. The mask's grey, 0 to 255 in files of every mode, is
+    object from ``level`` on: masks of several annotators, and masks that were saved as JPEG, have values between. There
+    are no labels: explain the predicted class.
 
     Args:
         root: the folder that has both.

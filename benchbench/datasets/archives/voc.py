@@ -10,6 +10,7 @@ from ...errors import BenchError
 from ...registry import dataset
 from ..sources.files import Files, Item
 from ..sources.truth import Box, IndexMask
+from .class_names import imagenet_counterparts
 from .layout import Archive
 from .voc_xml import VocObject, voc_objects
 
@@ -109,7 +110,7 @@ def _voc(archive: Archive, year: str, root: Path, split: str, truth: str, diffic
         labels="VOC's twenty classes in alphabetical order",
         objects="with those marked as difficult" if difficult else "without those marked as difficult",
     )
-    return Files(archive.name, items, about, class_names=CLASSES)
+    return Files(archive.name, items, about, class_names=CLASSES, counterparts=imagenet_counterparts("voc"))
 
 
 def _listed(archive: Archive, year: str, root: Path, split: str, truth: str) -> Any:

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from ...digests import digest
-from ...models.load import imagenet_classes
 from ...types import Dataset, Sample
-from ..archives.class_names import imagenet_counterparts, plain_name
-from ..archives.layout import imagenet_index
+from .output_names import DataNames, OutputNames
 from .wrapped import WrappedData
+
+_DOUBT = "may mean something else there: WordNet ids name ImageNet's classes"
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,11 +56,13 @@ def on_outputs(dataset: Dataset, classes: Sequence[str], outputs: int, model: st
     """The dataset with labels of the network's outputs, where both have names of classes; else as it is.
 
     Names are compared without case, underscores, hyphens and spaces. For ImageNet's 1000 classes WordNet ids are names
-    too, and a table adds the classes of VOC and COCO that mean the same as exactly one of them. If some names agree,
+    too, a table adds the classes of VOC and COCO that mean the same as exactly one of them, and names that may mean
+    something else elsewhere (kite, crane) do not count: see ``OutputNames.places``. If some names agree,
     labels are the outputs of these names, and the other classes have none. If none agrees, labels are kept where the
     data have as many classes as the network (its names may be another language's), and dropped elsewhere: as numbers
-    they would name wrong classes.
-    A dataset that says ``names_decide = False``, such as a folder, is as it is unless all its names agree.
+    they would name wrong classes. A network whose names are not known is taken by number if it has as many outputs.
+    A dataset that says ``names_decide = False``, such as a folder, keeps its labels unless all its names agree, with a
+    warning.
 
     Args:
         classes: the network's names, by output; empty where unknown.
@@ -68,56 +70,72 @@ def on_outputs(dataset: Dataset, classes: Sequence[str], outputs: int, model: st
         model: its name.
     """
     names: tuple[str, ...] = tuple(getattr(dataset, "class_names", ()) or ())
-    if not names or getattr(dataset, "labels", None) is None:
+    labels: Sequence[int | None] | None = getattr(dataset, "labels", None)
+    if not names or labels is None:
         return dataset
+    data = DataNames(names, range(len(names)), getattr(dataset, "counterparts", None) or {})
+    if data.numbers is not None:
+        data = replace(data, labels=sorted({label for label in labels if label is not None and label < len(names)}))
     decisive = bool(getattr(dataset, "names_decide", True))
     if len(classes) != outputs:
-        as_it_is = len(names) == outputs or not decisive
-        return dataset if as_it_is else _unknown(dataset, names, outputs, model)
-    return _by_name(dataset, names, classes, model, decisive)
+        return dataset if len(names) == outputs else _unknown(dataset, data, outputs, model, decisive)
+    return _by_name(dataset, data, classes, model, decisive)
 
 
-def _by_name(dataset: Dataset, names: Sequence[str], classes: Sequence[str], model: str, decisive: bool) -> Dataset:
+def _by_name(dataset: Dataset, data: DataNames, classes: Sequence[str], model: str, decisive: bool) -> Dataset:
     """Where both have names."""
-    places, outputs = _places(classes), len(classes)
-    found = {label: places.get(plain_name(name)) for label, name in enumerate(names)}
-    agreeing = sum(place is not None for place in found.values())
-    if agreeing == len(names):
-        moved = sum(place != label for label, place in found.items())
-        note = f"all {len(names)} by name among those of {model}, {moved} of them renumbered"
-        return RelabelledData(dataset, found, note)
+    known, count, outputs = OutputNames(classes), len(data.labels), len(classes)
+    places = known.places(data)
+    lost = [data.names[label] for label, place in places.items() if place is None]
+    if not lost:
+        moved = sum(place != label for label, place in places.items())
+        if data.numbers is not None and not moved:
+            return dataset
+        note = f"all {count} by name among those of {model}, {moved} of them renumbered"
+        return RelabelledData(dataset, places, note)
+    doubtful = known.doubtful(lost)
+    doubt = f". {_some(doubtful)} {_DOUBT}" if doubtful else ""
     if not decisive:
-        return dataset
-    if agreeing == 0 and len(names) == outputs:
+        what = f"{len(lost)} of its {count} classes ({_some(lost)}) {_are(lost)} not among the {outputs} of {model} "
+        return _by_own_order(dataset, data, what + f"({_some(classes)})", doubt, classes[0])
+    if len(lost) == count and len(data.names) == outputs:
         warning = (
-            f"the names of its classes ({_some(names)}) are none of those of {model} ({_some(classes)}): "
+            f"the names of its classes ({_some(lost)}) are none of those of {model} ({_some(classes)}): "
             "labels are taken by number"
         )
-        return RelabelledData(dataset, {label: label for label in found}, "by number", warning)
-    lost = [names[label] for label, place in found.items() if place is None]
+        return RelabelledData(dataset, {label: label for label in places}, "by number", warning + doubt)
     warning = (
-        f"{len(lost)} of its {len(names)} classes ({_some(lost)}) {'is' if len(lost) == 1 else 'are'} not among the "
+        f"{len(lost)} of its {count} classes ({_some(lost)}) {_are(lost)} not among the "
         f"{outputs} of {model} ({_some(classes)}): samples of {'it' if len(lost) == 1 else 'them'} have no label there"
     )
-    return RelabelledData(dataset, found, f"{agreeing} of {len(names)} by name among those of {model}", warning)
+    note = f"{count - len(lost)} of {count} by name among those of {model}"
+    return RelabelledData(dataset, places, note, warning + doubt)
 
 
-def _unknown(dataset: Dataset, names: Sequence[str], outputs: int, model: str) -> Dataset:
-    warning = (
-        f"it has {len(names)} classes ({_some(names)}) and {model} has {outputs} without names: its samples have no "
-        "label there. Give the network's names: ModelSpec(..., classes=...)"
-    )
+def _unknown(dataset: Dataset, data: DataNames, outputs: int, model: str, decisive: bool) -> Dataset:
+    """Where the network has no names, and another number of outputs than the data have classes."""
+    shown = [data.names[label] for label in data.labels]
+    what = f"it has {len(shown)} classes ({_some(shown)}) and {model} has {outputs} without names"
+    if not decisive:
+        return _by_own_order(dataset, data, what, "", "")
+    warning = f"{what}: its samples have no label there. Give the network's names: ModelSpec(..., classes=...)"
     note = f"none: the outputs of {model} have no names"
-    return RelabelledData(dataset, dict.fromkeys(range(len(names))), note, warning)
+    return RelabelledData(dataset, dict.fromkeys(data.labels), note, warning)
 
 
-def _places(classes: Sequence[str]) -> dict[str, int]:
-    """The output of each plain name; of a name that two outputs have, none."""
-    plain = [plain_name(name) for name in classes]
-    places = {name: i for i, name in enumerate(plain) if plain.count(name) == 1}
-    if len(classes) == 1000 and tuple(classes) == imagenet_classes():
-        return {**places, **imagenet_counterparts(), **imagenet_index()}
-    return places
+def _by_own_order(dataset: Dataset, data: DataNames, what: str, doubt: str, first: str) -> Dataset:
+    """With the labels that the data have, and a warning."""
+    meant = f", {first}" if first else ""
+    warning = (
+        f"{what}: labels are the places of its classes in their own order (of a folder, sorted by name), so that "
+        f"{data.names[0]} counts as class 0{meant}{doubt}. Name all classes as the network does; for a folder, "
+        "classes: sorted says that this order is meant"
+    )
+    return RelabelledData(dataset, {label: label for label in data.labels}, "by number", warning)
+
+
+def _are(names: Sequence[str]) -> str:
+    return "is" if len(names) == 1 else "are"
 
 
 def _some(names: Sequence[str]) -> str:

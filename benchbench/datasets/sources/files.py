@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from ...types import Sample
-from .decode import MAX_PIXELS, decode
+from .decode import MAX_PIXELS, decode_framed
+from .frame import Frame
 from .truth import Box, BoxSource, MaskFile, MaskSource, file_bytes, sized
 
 
@@ -21,8 +22,9 @@ from .truth import Box, BoxSource, MaskFile, MaskSource, file_bytes, sized
 class Item:
     """One photograph on disk, with its label, its mask, its group and its boxes where known.
 
-    ``mask``: a file that is not zero on the object, or another source of a mask. ``boxes``: as they are, or a source.
-    ``void``: pixels that a segmentation does not judge; they come from the mask's file, whose bytes tell of a change.
+    ``mask``: a file that is not zero on the object, or another source of a mask. ``boxes``: as they are, or a source;
+    both in the pixels that the photograph's file stores, whatever its EXIF orientation.
+    ``void``: pixels that a segmentation does not judge.
     """
 
     id: str
@@ -43,8 +45,9 @@ class Files:
     """A Dataset of photographs on disk, decoded when asked for.
 
     ``readings``: other numberings of its classes, by name, from the label to the label that it would be.
-    ``class_names``: by label, where the labels are the data set's own and not ImageNet's; else empty.
+    ``class_names``: by label; empty where the classes have no names.
     ``names_decide``: whether a label means nothing to a network that does not know its name.
+    ``counterparts``: by class name, ImageNet's class index, where the data set is known to mean the same by it.
     """
 
     concurrent: ClassVar[bool] = True  # threads may read it at once
@@ -55,6 +58,7 @@ class Files:
     max_pixels: int = MAX_PIXELS
     class_names: tuple[str, ...] = ()
     names_decide: bool = True
+    counterparts: Mapping[str, int] = field(default_factory=dict)
 
     @cached_property
     def ids(self) -> Sequence[str]:
@@ -80,30 +84,30 @@ class Files:
         return [item.group for item in self.items]
 
     def __getitem__(self, index: int) -> Sample:
-        """The photograph at its own size, with its mask and boxes.
+        """The photograph at its own size and upright, with its mask and boxes turned as it is.
 
         Raises:
             BenchError: a file cannot be decoded, or the mask is not of the photograph's size.
         """
         item = self.items[index]
-        image = decode(item.path, self.max_pixels)
-        size, source = (image.height, image.width), item.mask_source
+        image, frame = decode_framed(item.path, self.max_pixels)
         mask, void = (
-            None if each is None else sized(each.read(size, self.max_pixels), size, each.label)
-            for each in (source, item.void)
+            None if each is None else sized(each.read(frame, self.max_pixels), frame.upright, each.label)
+            for each in (item.mask_source, item.void)
         )
-        return Sample(item.id, image, item.label, mask, item.group, _boxes(item), void)
+        return Sample(item.id, image, item.label, mask, item.group, _boxes(item, frame), void)
 
     def fingerprint(self, index: int) -> str:
-        """Of the file's bytes, the label and the mask's bytes; and of the boxes, if any.
+        """Of the file's bytes, the label and the mask's bytes; and of the boxes and the void pixels, if any.
 
         Raises:
             BenchError: a file cannot be read any more.
         """
         item, source = self.items[index], self.items[index].mask_source
-        boxes = [] if item.boxes is None else [_boxes_content(item)]
+        more = [] if item.boxes is None else [_boxes_content(item)]
+        more += [] if item.void is None else [b"void " + item.void.content()]
         mask = b"" if source is None else source.content()
-        return fingerprint(file_bytes(item.path), str(item.label), mask, *boxes)
+        return fingerprint(file_bytes(item.path), str(item.label), mask, *more)
 
 
 def fingerprint(*parts: bytes | str) -> str:
@@ -115,13 +119,15 @@ def fingerprint(*parts: bytes | str) -> str:
     return total.hexdigest()
 
 
-def _boxes(item: Item) -> Tensor | None:
+def _boxes(item: Item, frame: Frame) -> Tensor | None:
+    """Upright."""
     if item.boxes is None:
         return None
     boxes = item.boxes if isinstance(item.boxes, Sequence) else item.boxes.read()
     if not boxes:
         return None
-    return torch.tensor([list(box) for box in boxes], dtype=torch.float32).reshape(-1, 4)
+    stored = torch.tensor([list(box) for box in boxes], dtype=torch.float32).reshape(-1, 4)
+    return frame.turned_boxes(stored)
 
 
 def _boxes_content(item: Item) -> bytes:

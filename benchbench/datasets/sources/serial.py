@@ -58,6 +58,10 @@ class Serial:
     def names_decide(self) -> bool:
         return bool(getattr(self.of, "names_decide", True))
 
+    @property
+    def counterparts(self) -> Mapping[str, int]:
+        return getattr(self.of, "counterparts", {})
+
     def __getitem__(self, index: int) -> Sample:
         with self.lock:
             return self.of[index]

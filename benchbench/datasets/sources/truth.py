@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from ...errors import BenchError
-from .decode import MAX_PIXELS, decode_indices, decode_mask
+from .decode import MAX_PIXELS, decode_indices, decode_levels, decode_mask
+from .frame import Frame
 
 Box: TypeAlias = tuple[float, float, float, float]  # x0, y0, x1, y1 in pixels, half-open
 
@@ -25,8 +26,8 @@ class MaskSource(Protocol):
         """What errors call it."""
         ...
 
-    def read(self, size: tuple[int, int], most: int = MAX_PIXELS) -> Tensor:
-        """bool (H, W), true on the object; ``size``: height and width of the photograph."""
+    def read(self, frame: Frame, most: int = MAX_PIXELS) -> Tensor:
+        """bool (H, W), upright, true on the object; ``frame``: of the photograph."""
         ...
 
     def content(self) -> bytes:
@@ -35,7 +36,7 @@ class MaskSource(Protocol):
 
 
 class BoxSource(Protocol):
-    """Boxes that are read when asked for."""
+    """Boxes in the stored pixels of the photograph, read when asked for."""
 
     def read(self) -> Sequence[Box]:
         """The boxes; none of an object whose boxes are unknown."""
@@ -56,8 +57,8 @@ class MaskFile:
     def label(self) -> str:
         return self.path.name
 
-    def read(self, size: tuple[int, int], most: int = MAX_PIXELS) -> Tensor:
-        return decode_mask(self.path, most)
+    def read(self, frame: Frame, most: int = MAX_PIXELS) -> Tensor:
+        return decode_mask(self.path, most, frame)
 
     def content(self) -> bytes:
         return file_bytes(self.path)
@@ -74,8 +75,8 @@ class IndexMask:
     def label(self) -> str:
         return self.path.name
 
-    def read(self, size: tuple[int, int], most: int = MAX_PIXELS) -> Tensor:
-        return torch.from_numpy(np.isin(decode_indices(self.path, most), self.values))
+    def read(self, frame: Frame, most: int = MAX_PIXELS) -> Tensor:
+        return torch.from_numpy(np.isin(decode_indices(self.path, most, frame), self.values))
 
     def content(self) -> bytes:
         return f"indices {self.values} ".encode() + file_bytes(self.path)
@@ -83,7 +84,7 @@ class IndexMask:
 
 @dataclass(frozen=True)
 class LevelMask:
-    """A grey file, in which the object is where the grey reaches a level."""
+    """A grey file, in which the object is where the grey, 0 to 255 whatever the mode, reaches a level."""
 
     path: Path
     level: int = 128
@@ -92,8 +93,12 @@ class LevelMask:
     def label(self) -> str:
         return self.path.name
 
-    def read(self, size: tuple[int, int], most: int = MAX_PIXELS) -> Tensor:
-        return torch.from_numpy(decode_indices(self.path, most) % 256 >= self.level)
+    def read(self, frame: Frame, most: int = MAX_PIXELS) -> Tensor:
+        grey = decode_levels(self.path, most, frame)
+        if grey.max() == 1 < self.level:
+            hint = "Save the object as 255, or give level: 1 if the data set takes it"
+            raise BenchError("the brightest grey of the mask is 1 of 255", where=self.label, hint=hint)
+        return torch.from_numpy(grey >= self.level)
 
     def content(self) -> bytes:
         return f"level {self.level} ".encode() + file_bytes(self.path)
