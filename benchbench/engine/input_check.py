@@ -5,12 +5,16 @@ On up to ``MOST`` images of each data set the network answers the images as they
 
 - it is right on more labels than the images as they are, by McNemar's exact test of one side; or
 - it is right on no fewer labels, and the label is more probable, on average by ``GAIN`` and on more images than it is
-  less probable, by the sign test; without labels the most likely class in its place. This holds for readings alone
-  that do not raise the contrast.
+  less probable, by the sign test; without labels the most likely class in its place, if no class is the most likely
+  of more images than before. This holds only for readings that do not raise the contrast.
+
+The last condition is there because the images may lose what tells them apart: a network then answers every image with
+its most frequent class, and may be surer of it.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -35,7 +39,7 @@ from .shard import RunContext
 MOST = 64  # images of a data set
 LEVEL = 0.01
 GAIN = 0.05  # of a mean probability
-RULES = "1"  # of what a cell holds; raised where they change
+RULES = "2"  # of what a cell holds; raised where they change
 AS_GIVEN = "as given"
 
 
@@ -46,10 +50,12 @@ class ReadingAnswers:
     Attributes:
         right: of each image with a label, whether it is the most likely class.
         probability: of the label; of the most likely class where no image has a label.
+        most: the number of images that share the class that is the most likely of most images.
     """
 
     right: tuple[bool, ...]
     probability: tuple[float, ...]
+    most: int = 0
 
 
 def input_suspicions(plan: ModelPlan, desk: RunContext) -> list[str]:
@@ -102,7 +108,8 @@ def _is_better(other: ReadingAnswers, given: ReadingAnswers, reading: InputReadi
         return True
     gain = _mean(other.probability) - _mean(given.probability)
     surer = gain > GAIN and _is_more_often(other.probability, given.probability)
-    return reading.bounded and surer and sum(other.right) >= sum(given.right)
+    kept = sum(other.right) >= sum(given.right) if given.right else other.most <= given.most
+    return reading.bounded and surer and kept
 
 
 def _is_more_often(other: Sequence[float], given: Sequence[float]) -> bool:
@@ -156,17 +163,19 @@ def _answers(desk: RunContext, batches: Sequence[ImageBatch], change: Callable[[
     right: list[bool] = []
     of_label: list[float] = []
     of_most_likely: list[float] = []
+    classes: Counter[int] = Counter()
     with torch.no_grad():
         for batch in batches:
             logits = desk.network(change(batch.images)).float()
             sigmoid = desk.scorer.activation == "sigmoid"
             probabilities = (logits.sigmoid() if sigmoid else logits.softmax(1)).nan_to_num()
             of_most_likely += probabilities.amax(1).tolist()
+            classes.update(probabilities.argmax(1).tolist())
             for row, label in zip(probabilities, batch.labels, strict=True):
                 if label is not None and 0 <= label < len(row):
                     right.append(int(row.argmax()) == label)
                     of_label.append(float(row[label]))
-    return ReadingAnswers(tuple(right), tuple(of_label or of_most_likely))
+    return ReadingAnswers(tuple(right), tuple(of_label or of_most_likely), max(classes.values()))
 
 
 def _readings(shards: Sequence[Shard], batches: Sequence[ImageBatch]) -> dict[str, InputReading]:

@@ -27,33 +27,38 @@ from .bias_networks import register as register_bias
 from .checkpoint import fit_checkpoint, install, read_checkpoint
 from .load import IMAGENET
 from .manipulated import register as register_manipulated
+from .published_weights import change_as_torchvision, published_weights
 from .titles import torchvision_title
 from .torchvision_networks import build_torchvision, classifiers
-from .weights_choice import Architecture, Classes, with_weights
+from .weights_choice import Architecture, Classes, seeded, with_weights
 from .zoo import register as register_zoo
 
 
-def _torchvision(name: str) -> Architecture:
+def _torchvision(name: str, weights: str) -> Architecture:
+    """torchvision's classifier; with its published weights by path also their own pre-processing."""
     default = torchvision.models.get_model_weights(name).DEFAULT
     path = Path(torch.hub.get_dir()) / "checkpoints" / Path(default.url).name
+    file = published_weights(name, weights)
     return Architecture(
         name,
         partial(build_torchvision, name),
-        _preprocess(default.transforms()),
+        _preprocess((file or default).transforms()),
         IMAGENET,
         tuple(default.meta["categories"]),
-        partial(_cached, name, path, f"torchvision {default}"),
+        partial(_cached, name, path, default),
         f"put {default.url} at {path}",
+        changed=lambda network: change_as_torchvision(name, network, file),
     )
 
 
-def _cached(name: str, path: Path, source: str) -> tuple[nn.Module, str] | None:
+def _cached(name: str, path: Path, weights: Any) -> tuple[nn.Module, str] | None:
     if not path.is_file():
         return None
-    network: nn.Module = torchvision.models.get_model(name)
+    network = seeded(partial(build_torchvision, name), len(weights.meta["categories"]))
     checkpoint = read_checkpoint(path)
     install(network, checkpoint, name, fit_checkpoint(checkpoint, network))
-    return network, source
+    change_as_torchvision(name, network, weights)
+    return network, f"torchvision {weights}"
 
 
 def _preprocess(preset: Any) -> Preprocess:
@@ -68,7 +73,7 @@ def _register_torchvision() -> None:
 
 def _named(name: str) -> Callable[..., ModelSpec]:
     def build(*, weights: str = "auto", classes: Classes = None) -> ModelSpec:
-        return with_weights(_torchvision(name), weights, classes)
+        return with_weights(_torchvision(name, weights), weights, classes)
 
     build.__doc__ = (
         f"torchvision's {name}. weights: auto (cached ImageNet weights, else random), random, or a checkpoint's PATH; "

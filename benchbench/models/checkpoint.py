@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,10 +15,9 @@ from ..errors import BenchError
 from ..formatting import join_words, plural
 from ..paths import expanded
 from .checkpoint_file import INSIDE, SAVE, read_file
-from .weights_fit import WeightsFit, fit_weights, mismatch, unwrapped
+from .weights_fit import WeightsFit, fit_weights, mismatch
 
 _SMALL = 100_000_000  # bytes that tensors may have beyond ten times their file: expanded buffers
-NEARLY = 0.9  # share of the tensors that fit from which no other architecture is looked for
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,17 +154,29 @@ def install(network: nn.Module, checkpoint: Checkpoint, name: str, fit: WeightsF
         raise BenchError(message, where="weights", hint=remedy or f"Use classes: {classes}")
     if not fit.fits:
         message = f"{checkpoint.path} does not fit {name}: {mismatch(fit, network)}"
-        nearest = "" if fit.share > NEARLY else _nearest(checkpoint, name)
+        nearest = _nearest(checkpoint, name, fit.share)
         own = "Of your own network: FILE.py:function, with bb.load_weights"
         raise BenchError(message, where="weights", hint=f"{nearest or f'Is it a checkpoint of {name}?'} {own}")
-    network.load_state_dict(fit.weights, strict=False)  # a counter of batches may lack: it is not used
+    _put(network, fit.weights)
     return _note(checkpoint, fit)
 
 
-def _nearest(checkpoint: Checkpoint, name: str) -> str:
+def _put(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Put weights with today's names into the network; a counter of batches may lack: it is not used.
+
+    The versions that the network's modules write beside their names go along: MNASNet refuses weights without.
+    """
+    state: Any = OrderedDict(weights)
+    versions = getattr(network.state_dict(), "_metadata", None)
+    if versions is not None:
+        state._metadata = versions
+    network.load_state_dict(state, strict=False)
+
+
+def _nearest(checkpoint: Checkpoint, name: str, share: float) -> str:
     from .nearest_network import nearest_network  # imports torchvision
 
-    return nearest_network(unwrapped(checkpoint.weights), name)
+    return nearest_network(checkpoint.weights, name, share)
 
 
 def fit_checkpoint(checkpoint: Checkpoint, network: nn.Module) -> WeightsFit:

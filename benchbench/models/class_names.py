@@ -13,10 +13,11 @@ from ..paths import expanded
 
 _NAMES = ("name", "class_name", "classname", "class", "label", "category", "description")
 _MOST_DIGITS = 10
+MOST_CLASSES = 1_000_000
 _WAYS = "Give a line for each class, a CSV with a column of names, or JSON: a list, {index: name}, or {name: index}"
 
 
-def read_class_names(path: str | Path) -> tuple[str, ...]:
+def read_class_names(path: str | Path, least: int = 1) -> tuple[str, ...]:
     """Class names in the order of the network's outputs.
 
     A text file has one name in each line. A CSV has a column of names and may have a column of the indices 0 to N - 1
@@ -24,12 +25,15 @@ def read_class_names(path: str | Path) -> tuple[str, ...]:
     Keras' ImageNet file is, or a dictionary that has one of these under ``id2label``, ``label2id``, ``classes`` or
     ``names``.
 
+    Args:
+        least: the least number of classes, for the error that says that a number is none.
+
     Raises:
         BenchError: there is no such file, it holds no names, or its indices are not 0 to N - 1.
     """
     file = expanded(path)
     if not file.is_file() and str(path).lstrip("-").isdigit():
-        raise _error(f"{path} is no number of classes", "Give 1 to 1,000,000, or a file of their names")
+        raise _error(f"{path} is no number of classes", f"Give {least} to {MOST_CLASSES:,}, or a file of their names")
     if not file.is_file():
         raise _error(f"no file {str(path)!r}", "Give a number of classes, or a file of their names")
     try:

@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any, TypeAlias
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, TypeAlias
 
 import torchvision
 from pydantic import Field
-from torch import nn
 
 from ..errors import BenchError
 from ..registry import MODELS, ModelPlugin
 from ..types import ModelSpec, Preprocess
-from .dense_weights import dense_network
+from .dense_weights import DenseClasses, dense_network
 from .detector import FLOOR, detector, side_of
 from .pixel_sets import numbers_of
-from .segmentation import Outputs, Side
+from .segmentation import Side
 from .titles import torchvision_title
 
 Overlap: TypeAlias = Annotated[float, Field(gt=0, le=1)]
 Least: TypeAlias = Annotated[float, Field(ge=FLOOR, lt=1)]
-# Trained with batch norms of which this was not added to the variance, as torchvision's own loading has it
-_WITHOUT_EPS = ("fasterrcnn", "maskrcnn", "keypointrcnn", "retinanet")
+_PIXELS = Preprocess(mean=(0.0,) * 3, std=(1.0,) * 3)  # a detector normalises images itself
 
 
 def _detection_spec(
     name: str,
     weights: str,
-    classes: int | None,
+    classes: int | Path | None,
     size: int | None,
     box: str | tuple[float, ...] | None,
     overlap: float,
@@ -38,30 +38,17 @@ def _detection_spec(
         raise BenchError(
             f"cannot read {box!r}", where="box", hint="Give x0,y0,x1,y1 in fractions of the network's input"
         )
-    built = dense_network(name, weights, classes, published=_as_published)
-    count = len(built.classes) or classes
-    assert count, "a network without names has a number of classes"
-    network = detector(built.network, count, size=size, box=region, overlap=overlap, min_score=min_score)
+    built = dense_network(name, weights, classes, _PIXELS)
+    network = detector(built.network, built.count, size=size, box=region, overlap=overlap, min_score=min_score)
     side = side_of(network)
-    preprocess = Preprocess(side, side, (0.0,) * 3, (1.0,) * 3, "bilinear")
-    return ModelSpec(name, network, preprocess, built.weights, built.warning, built.classes, note=built.note)
-
-
-def _as_published(network: nn.Module, weights: Any) -> None:
-    """What torchvision changes in a network after it loaded these weights; see torchvision's pull request 2933."""
-    name = type(weights).__name__.lower()
-    if not any(name == f"{kind}_resnet50_fpn_weights" for kind in _WITHOUT_EPS) or weights.name != "COCO_V1":
-        return
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.eps = 0.0
+    return replace(built.spec, network=network, preprocess=replace(_PIXELS, resize=side, crop=side))
 
 
 def _named(name: str) -> Callable[..., ModelSpec]:
     def build(
         *,
         weights: str = "auto",
-        classes: Outputs | None = None,
+        classes: DenseClasses = None,
         size: Side | None = None,
         box: str | tuple[float, ...] | None = None,
         overlap: Overlap = 0.5,
@@ -71,7 +58,8 @@ def _named(name: str) -> Callable[..., ModelSpec]:
 
     build.__doc__ = (
         f"torchvision's {name}, a detector: the score of the best detection of a class, or of the one that overlaps "
-        "box best. weights: auto, random, or a checkpoint's PATH"
+        "box best. weights: auto, random, or a checkpoint's PATH; classes: how many with the background, or a FILE of "
+        "their names"
     )
     return build
 

@@ -23,8 +23,9 @@ class InputReading:
         name: what the images then are, in words that follow "given".
         remedy: what the user would do about it, a sentence.
         change: from the images (B, C, H, W) as the network is given them to those images.
-        bounded: whether the change leaves the images' contrast as it is or lowers it. More contrast makes almost any
-            network more confident, right or wrong; so confidence alone speaks for a bounded reading only.
+        bounded: whether the change leaves the images' contrast as it is or lowers it, in every channel. More contrast
+            makes almost any network more confident, right or wrong; so confidence alone speaks for a bounded reading
+            only.
     """
 
     name: str
@@ -53,14 +54,19 @@ def of_photographs(preprocess: Preprocess) -> tuple[InputReading, ...]:
         "pixels from -1 to 1": (0.5, 0.5),
     }
     readings = [
-        InputReading(name, _give(other), normalised(other))
+        InputReading(name, _give(other), normalised(other), bounded=_is_bounded(preprocess.std, other.std))
         for name, (middle, scale) in ranges.items()
         if not _same(other := Preprocess(mean=(middle,) * channels, std=(scale,) * channels), preprocess)
     ]
     if channels != 3:
         return tuple(readings)
     if not _same(IMAGENET, preprocess):
-        readings.append(InputReading("ImageNet's mean and standard deviation", _give(IMAGENET), normalised(IMAGENET)))
+        bounded = _is_bounded(preprocess.std, IMAGENET.std)
+        readings.append(
+            InputReading(
+                "ImageNet's mean and standard deviation", _give(IMAGENET), normalised(IMAGENET), bounded=bounded
+            )
+        )
     flip = "Flip the channels at the start of the network's forward"
     caffe = Preprocess(mean=tuple(m / 255 for m in reversed(CAFFE_MEAN)), std=(1 / 255,) * 3)
     return (
@@ -75,6 +81,7 @@ def of_photographs(preprocess: Preprocess) -> tuple[InputReading, ...]:
             "pixels from 0 to 255 less ImageNet's mean, in the order blue, green, red (as Caffe has them)",
             f"{flip}. {_give(caffe)}",
             lambda images: normalised(caffe)(images).flip(1),
+            bounded=_is_bounded(preprocess.std, caffe.std),
         ),
     )
 
@@ -107,14 +114,15 @@ def of_tensors(preprocess: Preprocess, low: float, high: float) -> tuple[InputRe
             ),
         ]
     elif low >= 0:
-        readings.append(InputReading(f"them with {words}", "Normalise the images.", normalised))
+        bounded = _is_bounded((1.0,) * len(preprocess.std), preprocess.std)
+        readings.append(InputReading(f"them with {words}", "Normalise the images.", normalised, bounded=bounded))
     else:
         readings.append(
             InputReading(
                 "them normalised once less",
                 "Normalise the images once only, or not at all.",
                 lambda images: images * std.to(images) + mean.to(images),
-                bounded=True,
+                bounded=_is_bounded(preprocess.std, (1.0,) * len(preprocess.std)),
             )
         )
     return tuple(readings)
@@ -122,6 +130,11 @@ def of_tensors(preprocess: Preprocess, low: float, high: float) -> tuple[InputRe
 
 def _column(values: tuple[float, ...]) -> Tensor:
     return torch.tensor(values).view(-1, 1, 1)
+
+
+def _is_bounded(given: tuple[float, ...], other: tuple[float, ...]) -> bool:
+    """Whether division by ``other`` leaves no more contrast in any channel than division by ``given``."""
+    return all(b > 0.99 * a for a, b in zip(given, other, strict=True))
 
 
 def _same(first: Preprocess, second: Preprocess) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
 import torchvision
@@ -10,23 +12,23 @@ from pydantic import Field
 
 from ..registry import MODELS, ModelPlugin
 from ..types import ModelSpec, Preprocess
-from .dense_weights import dense_network
+from .dense_weights import DenseClasses, dense_network
 from .segmenter import Pixels, segmenter
 from .titles import torchvision_title
 
-Outputs: TypeAlias = Annotated[int, Field(ge=2, le=100_000)]
 Side: TypeAlias = Annotated[int, Field(ge=32, le=4096)]
 
 
-def _segmentation_spec(name: str, weights: str, classes: int | None, pixels: Pixels, size: int | None) -> ModelSpec:
-    built = dense_network(name, weights, classes, options=_with_auxiliary)
-    if getattr(built.network, "aux_classifier", None) is not None:
-        built.network.aux_classifier = None  # type: ignore[assignment]  # it serves training alone
+def _segmentation_spec(
+    name: str, weights: str, classes: int | Path | None, pixels: Pixels, size: int | None
+) -> ModelSpec:
     preset = torchvision.models.get_model_weights(name).DEFAULT.transforms()
     side = size or preset.resize_size[0]
     preprocess = Preprocess(side, side, tuple(preset.mean), tuple(preset.std), "bilinear")
-    network = segmenter(built.network, pixels)
-    return ModelSpec(name, network, preprocess, built.weights, built.warning, built.classes, note=built.note)
+    spec = dense_network(name, weights, classes, preprocess, options=_with_auxiliary).spec
+    if getattr(spec.network, "aux_classifier", None) is not None:
+        spec.network.aux_classifier = None  # type: ignore[assignment]  # it serves training alone
+    return replace(spec, network=segmenter(spec.network, pixels))
 
 
 def _with_auxiliary(tensors: Mapping[str, Any]) -> dict[str, Any]:
@@ -36,13 +38,13 @@ def _with_auxiliary(tensors: Mapping[str, Any]) -> dict[str, Any]:
 
 def _named(name: str) -> Callable[..., ModelSpec]:
     def build(
-        *, weights: str = "auto", classes: Outputs | None = None, pixels: Pixels = "won", size: Side | None = None
+        *, weights: str = "auto", classes: DenseClasses = None, pixels: Pixels = "won", size: Side | None = None
     ) -> ModelSpec:
         return _segmentation_spec(name, weights, classes, pixels, size)
 
     build.__doc__ = (
         f"torchvision's {name}, a segmentation network. pixels: won, a box, a point or a mask's PATH; weights: auto, "
-        "random, or a checkpoint's PATH"
+        "random, or a checkpoint's PATH; classes: how many with the background, or a FILE of their names"
     )
     return build
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, Literal
@@ -94,8 +94,9 @@ def preprocess_of(cfg: Any) -> tuple[Preprocess, str]:
     """The pre-processing of a network's configuration, and a sentence where it differs from timm's.
 
     As timm's ``resolve_model_data_config`` and its transforms for evaluation: the shorter side is resized to
-    floor(input / crop_pct), and the centre is cropped. Networks for which timm squashes or pads images get the centre
-    crop too, and the sentence says so.
+    floor(input / crop_pct), and the centre is cropped; or the whole image is squashed to the input. What a Preprocess
+    cannot say is replaced, and the sentence says so: images that are padded, or squashed and then cropped, get the
+    centre crop, and a filter that is neither bilinear nor bicubic is bicubic.
 
     Raises:
         BenchError: the input is not square.
@@ -108,12 +109,21 @@ def preprocess_of(cfg: Any) -> tuple[Preprocess, str]:
         hint = "Give it as FILE.py:function, with tensors as data"
         raise BenchError(f"timm:{cfg.architecture} takes images of {height} x {width}, not squares", hint=hint)
     mode: Literal["bilinear", "bicubic"] = "bilinear" if config["interpolation"] == "bilinear" else "bicubic"
-    resize = math.floor(height / config["crop_pct"])
-    note = ""
-    if config["crop_mode"] != "center":
-        other = {"squash": "squashes the whole image to a square", "border": "pads the image to a square"}
-        note = f"timm {other.get(config['crop_mode'], 'crops otherwise')}; benchbench crops the centre"
-    return Preprocess(max(resize, height), height, tuple(config["mean"]), tuple(config["std"]), mode), note
+    wanted = math.floor(height / config["crop_pct"])
+    resize = None if config["crop_mode"] == "squash" and wanted == height else max(wanted, height)
+    note = ". ".join(_replaced(config, wanted, resize, height, mode))
+    return Preprocess(resize, height, tuple(config["mean"]), tuple(config["std"]), mode), note
+
+
+def _replaced(config: Mapping[str, Any], wanted: int, resize: int | None, side: int, mode: str) -> Iterator[str]:
+    """A sentence for each part of timm's pre-processing that benchbench replaces."""
+    if config["crop_mode"] != "center" and resize is not None:
+        other = {"squash": f"squashes the image to {wanted} x {wanted} first", "border": "pads the image to a square"}
+        yield f"timm {other.get(config['crop_mode'], 'crops otherwise')}; benchbench crops the centre"
+    if wanted < side:
+        yield f"timm pads images of {wanted} pixels to {side}; benchbench resizes them to {side}"
+    if config["interpolation"] != mode:
+        yield f"timm resizes with the filter {config['interpolation']}; benchbench resizes with {mode}"
 
 
 def _names(cfg: Any) -> tuple[str, ...]:

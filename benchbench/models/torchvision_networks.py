@@ -1,8 +1,9 @@
-"""torchvision's classifiers: how they are built, and the names of their first and last weights."""
+"""torchvision's networks: how they are built, and the names of the weights in their first layers and heads."""
 
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import torchvision
 from torch import nn
@@ -26,6 +27,17 @@ _ENDS = (
     (r"vit_\w+", "conv_proj.weight", "heads.head.weight"),
 )
 
+# by a pattern of the name: the weights of the head, and the rows that each class has in them, one for each anchor
+_DENSE_HEADS = (
+    (r"(fcn|deeplabv3)_\w+", "classifier.4.weight", 1),
+    (r"lraspp_\w+", "classifier.low_classifier.weight", 1),
+    (r"(faster|mask|keypoint)rcnn_\w+", "roi_heads.box_predictor.cls_score.weight", 1),
+    (r"retinanet_\w+", "head.classification_head.cls_logits.weight", 9),
+    (r"fcos_\w+", "head.classification_head.cls_logits.weight", 1),
+    (r"ssd300_\w+", "head.classification_head.module_list.0.weight", 4),
+    (r"ssdlite320_\w+", "head.classification_head.module_list.0.1.weight", 6),
+)
+
 
 def classifiers() -> list[str]:
     """The names of all of torchvision's classifiers."""
@@ -43,3 +55,22 @@ def build_torchvision(name: str, classes: int) -> nn.Module:
 def ends_of(name: str) -> tuple[str, str]:
     """The names of the first convolution's weights and of the classifier's; empty for a network of tomorrow."""
     return next(((first, last) for pattern, first, last in _ENDS if re.fullmatch(pattern, name)), ("", ""))
+
+
+def dense_networks() -> list[str]:
+    """The names of torchvision's segmentation networks and detectors."""
+    rooms = (torchvision.models.segmentation, torchvision.models.detection)
+    return [name for room in rooms for name in torchvision.models.list_models(module=room)]
+
+
+def build_dense(name: str, classes: int, **options: Any) -> nn.Module:
+    """The segmentation network or detector of so many classes, with random weights also in its backbone."""
+    network: nn.Module = torchvision.models.get_model(
+        name, weights=None, weights_backbone=None, num_classes=classes, **options
+    )
+    return network
+
+
+def dense_head(name: str) -> tuple[str, int]:
+    """The name of the weights that tell classes apart, and how many rows each class has in them; "" if not known."""
+    return next(((head, rows) for pattern, head, rows in _DENSE_HEADS if re.fullmatch(pattern, name)), ("", 1))

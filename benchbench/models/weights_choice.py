@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import torch
 from pydantic import Field
-from torch import nn
+from torch import Tensor, nn
 
 from ..errors import BenchError
 from ..paths import expanded
 from ..types import ModelSpec, Preprocess
-from .checkpoint import fit_checkpoint, install, read_checkpoint
-from .class_names import read_class_names
+from .checkpoint import Checkpoint, fit_checkpoint, install, read_checkpoint
+from .class_names import MOST_CLASSES, read_class_names
 from .load import IMAGENET, imagenet_classes
+from .weights_fit import WeightsFit
 
 INIT_SEED = 0
-MOST_CLASSES = 1_000_000
 Count: TypeAlias = Annotated[int, Field(ge=1, le=MOST_CLASSES)]
 Classes: TypeAlias = Annotated[Count | Path | None, Field(union_mode="left_to_right")]
+
+
+def _imagenet(count: int) -> tuple[str, ...]:
+    return imagenet_classes() if count == IMAGENET else ()
+
+
+def _classes_of(fit: WeightsFit) -> int | None:
+    return fit.classes[0] if fit.classes else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +45,11 @@ class Architecture:
         cached: a network with the published weights and where they come from; None where this machine lacks them.
         put: what to do to have the published weights, as in "put URL at PATH".
         note: what the report is to say of it.
+        named: the names of so many classes, where the user gives none.
+        build_for: ``build`` for the tensors of a checkpoint, where these decide on parts of the network.
+        classes_of: how many classes a checkpoint has; None where its head fits, or where it has none.
+        changed: changes a network that has a checkpoint's weights, and returns what the report is to say of it.
+        least: the least number of classes.
     """
 
     name: str
@@ -48,55 +60,94 @@ class Architecture:
     cached: Callable[[], tuple[nn.Module, str] | None]
     put: str
     note: str = ""
+    named: Callable[[int], tuple[str, ...]] = _imagenet
+    build_for: Callable[[Mapping[str, Tensor]], Callable[[int], nn.Module]] | None = None
+    classes_of: Callable[[WeightsFit], int | None] = _classes_of
+    changed: Callable[[nn.Module], str] = lambda _: ""
+    least: int = 1
+
+
+@dataclass(frozen=True, eq=False)
+class WeightedNetwork:
+    """A network with weights, and what a ModelSpec says of them.
+
+    Attributes:
+        count: of its classes.
+        names: of its classes; empty where nobody knows them.
+    """
+
+    architecture: Architecture
+    network: nn.Module
+    weights: str
+    count: int
+    names: tuple[str, ...]
+    warning: str = ""
+    note: str = ""
+
+    @property
+    def spec(self) -> ModelSpec:
+        known = self.architecture
+        return ModelSpec(
+            known.name, self.network, known.preprocess, self.weights, self.warning, self.names, note=self.note
+        )
 
 
 def with_weights(architecture: Architecture, weights: str, classes: int | Path | None) -> ModelSpec:
-    """The network.
+    """The network; see ``weighted_network``."""
+    return weighted_network(architecture, weights, classes).spec
+
+
+def weighted_network(architecture: Architecture, weights: str, classes: int | Path | None) -> WeightedNetwork:
+    """The network with its weights.
 
     Args:
-        weights: ``auto`` (the published weights where this machine has them, else random ones), ``random``, or the
-            path of a checkpoint.
+        weights: ``auto`` (the published weights where this machine has them and they have so many classes, else random
+            ones), ``random``, or the path of a checkpoint.
         classes: how many, or a file of their names; None: as the checkpoint has them, else as published.
 
     Raises:
         BenchError: there is no such file, or the checkpoint, the names and the number of classes do not fit.
     """
-    names = read_class_names(classes) if isinstance(classes, Path) else ()
-    count = len(names) if names else classes if isinstance(classes, int) else None
-    spec = partial(ModelSpec, architecture.name, preprocess=architecture.preprocess)
-    if weights == "auto" and count in (None, architecture.classes):
+    names = read_class_names(classes, architecture.least) if isinstance(classes, Path) else ()
+    count = len(names) or (classes if isinstance(classes, int) else architecture.classes)
+    note = architecture.note
+    if weights == "auto" and count == architecture.classes:
         cached = architecture.cached()
         if cached is not None:
-            network, source = cached
-            kept = names or architecture.names
-            return spec(network=network, weights=source, classes=kept, note=architecture.note)
+            return WeightedNetwork(architecture, *cached, count, names or architecture.names, note=note)
     if weights in ("auto", "random"):
-        wanted = count or architecture.classes
-        return spec(
-            network=seeded(architecture.build, wanted),
-            weights=f"random, seed {INIT_SEED}",
-            warning=_warning(architecture, weights, wanted),
-            classes=names or _imagenet(wanted),
-            note=architecture.note,
-        )
-    checkpoint = read_checkpoint(expanded(weights))
-    network = seeded(architecture.build, count or architecture.classes)
+        network, source = seeded(architecture.build, count), f"random, seed {INIT_SEED}"
+        warning, kept = _warning(architecture, weights, count), names or architecture.named(count)
+        return WeightedNetwork(architecture, network, source, count, kept, warning, note)
+    return _from_checkpoint(architecture, read_checkpoint(expanded(weights)), count, names, classes)
+
+
+def _from_checkpoint(
+    architecture: Architecture, checkpoint: Checkpoint, count: int, names: tuple[str, ...], classes: int | Path | None
+) -> WeightedNetwork:
+    special = architecture.build_for
+    build = architecture.build if special is None else special(checkpoint.weights)
+    network = seeded(build, count)
     fit = fit_checkpoint(checkpoint, network)
-    if fit.classes and not isinstance(classes, int):
-        count = _checked(fit.classes[0], names, weights, classes)
-        network = seeded(architecture.build, count)
+    held = architecture.classes_of(fit)
+    if held is not None and held != count:
+        if isinstance(classes, int):
+            message = f"{checkpoint.path} has {held} classes, and {architecture.name} is made with {count}"
+            raise BenchError(message, where="weights", hint=f"Use classes: {held}")
+        count = _checked(held, architecture.least, names, checkpoint.path, classes)
+        network = seeded(build, count)
         fit = fit_checkpoint(checkpoint, network)
-    note = install(network, checkpoint, architecture.name, fit)
-    kept = names or _imagenet(count or architecture.classes)
-    notes = ". ".join(filter(None, [architecture.note, note]))
-    return spec(network=network, weights=checkpoint.source, classes=kept, note=notes)
+    installed = install(network, checkpoint, architecture.name, fit)
+    note = ". ".join(filter(None, [architecture.note, installed, architecture.changed(network)]))
+    kept = names or architecture.named(count)
+    return WeightedNetwork(architecture, network, checkpoint.source, count, kept, note=note)
 
 
-def _checked(count: int, names: tuple[str, ...], weights: str, file: int | Path | None) -> int:
+def _checked(count: int, least: int, names: tuple[str, ...], weights: Path, file: Path | None) -> int:
     """The number of classes, if the names are as many; a single logit stands for two."""
-    if not 1 <= count <= MOST_CLASSES:
+    if not least <= count <= MOST_CLASSES:
         message = f"{weights} has a head of {count:,} classes"
-        raise BenchError(message, where="weights", hint=f"Give weights of 1 to {MOST_CLASSES:,} classes")
+        raise BenchError(message, where="weights", hint=f"Give weights of {least} to {MOST_CLASSES:,} classes")
     if names and len(names) != (2 if count == 1 else count):
         message = f"{weights} has {count} classes, and {file} names {len(names)}"
         raise BenchError(message, where="classes", hint="Give the names of the network's outputs, in their order")
@@ -117,7 +168,3 @@ def seeded(build: Callable[[int], nn.Module], classes: int) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(INIT_SEED)
         return build(classes)
-
-
-def _imagenet(count: int) -> tuple[str, ...]:
-    return imagenet_classes() if count == IMAGENET else ()

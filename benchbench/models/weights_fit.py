@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ..errors import BenchError
 from ..formatting import join_words
+from .renamed_weights import current_names
 
 # what DataParallel, torch.compile, Lightning modules and training code put in front of a network's names
 WRAPPERS = ("module", "model", "net", "network", "backbone", "_orig_mod")
@@ -23,7 +24,7 @@ class WeightsFit:
     """A checkpoint's tensors by a network's names.
 
     Attributes:
-        weights: the tensors behind the prefix, by the network's names where these are the same.
+        weights: the tensors behind the prefix, by the network's names where it has them, also under names of old.
         prefix: what was removed in front of the names; empty where nothing was.
         outside: names without the prefix, which belong to other parts of what was saved.
         lacks, spare, wrong: the network's names that the checkpoint lacks, names that the network does not have, and
@@ -60,7 +61,8 @@ def fit_weights(weights: Mapping[str, Tensor], network: nn.Module) -> WeightsFit
     compiled = any(_COMPILED in name for name in wanted)
     named = weights if compiled else {name.replace(_COMPILED, ""): tensor for name, tensor in weights.items()}
     prefix = _prefix(named, wanted)
-    inside = {name.removeprefix(prefix): tensor for name, tensor in named.items() if name.startswith(prefix)}
+    behind = {name.removeprefix(prefix): tensor for name, tensor in named.items() if name.startswith(prefix)}
+    inside = current_names(behind, wanted)
     wrong = tuple(name for name in wanted if name in inside and inside[name].shape != wanted[name].shape)
     unused = _auxiliary(network, wanted, inside)
     lacks = tuple(name for name in wanted if name not in inside and not _dispensable(name) and name not in unused)
@@ -73,18 +75,18 @@ def fit_weights(weights: Mapping[str, Tensor], network: nn.Module) -> WeightsFit
     return WeightsFit(inside, removed, outside, lacks, spare, wrong, classes)
 
 
-def unwrapped(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors that stand behind the known wrappers that most names begin with, by the names behind these."""
+def unwrapped(weights: Mapping[str, Tensor], wrappers: Iterable[str] = WRAPPERS) -> dict[str, Tensor]:
+    """The tensors that stand behind the wrappers that most names begin with, by the names behind these."""
     named = {name.replace(_COMPILED, ""): tensor for name, tensor in weights.items()}
-    prefix = _common_wrappers(named)
+    prefix = _common_wrappers(named, tuple(wrappers))
     return {name.removeprefix(prefix): tensor for name, tensor in named.items() if name.startswith(prefix)}
 
 
-def _common_wrappers(names: Iterable[str]) -> str:
-    """The known wrappers that more than half of the names begin with, as ``module.model.``; empty where none."""
+def _common_wrappers(names: Iterable[str], wrappers: tuple[str, ...] = WRAPPERS) -> str:
+    """The wrappers that more than half of the names begin with, as ``module.model.``; empty where none."""
     prefix, listed = "", list(names)
     while True:
-        inner = [f"{prefix}{word}." for word in WRAPPERS]
+        inner = [f"{prefix}{word}." for word in wrappers]
         longer = [each for each in inner if 2 * sum(name.startswith(each) for name in listed) > len(listed)]
         if not longer:
             return prefix

@@ -26,7 +26,7 @@ from benchbench.errors import BenchError
 from benchbench.models.checkpoint import read_checkpoint
 from benchbench.models.load import load_model
 from benchbench.models.nearest_network import nearest_network
-from benchbench.models.torchvision_networks import build_torchvision, classifiers, ends_of
+from benchbench.models.torchvision_networks import build_dense, build_torchvision, classifiers, ends_of
 from benchbench.models.weights_fit import WRAPPERS, fit_weights, unwrapped
 from benchbench.registry import MODELS
 from benchbench.types import ModelSpec
@@ -359,6 +359,49 @@ def test_a_near_architecture_is_named_with_its_share() -> None:
     told = nearest_network(weights, "vgg11")
     assert told == "The nearest architecture is squeezenet1_1: 72% of the tensors fit."
     assert nearest_network({"a.weight": torch.ones(1)}, "vgg11") == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "tried"),
+    [
+        ("deeplabv3_resnet50", "fcn_resnet50"),
+        ("fcn_resnet101", "fcn_resnet50"),
+        ("lraspp_mobilenet_v3_large", "deeplabv3_mobilenet_v3_large"),
+        ("fasterrcnn_mobilenet_v3_large_fpn", "fasterrcnn_resnet50_fpn"),
+        ("retinanet_resnet50_fpn", "fcos_resnet50_fpn"),
+        ("ssdlite320_mobilenet_v3_large", "ssd300_vgg16"),
+    ],
+)
+def test_a_segmentation_network_or_a_detector_is_named(name: str, tried: str) -> None:
+    with torch.device("meta"):
+        weights = build_dense(name, 7).state_dict()
+    wrapped = {f"module.model.{key}": value for key, value in weights.items()}
+    assert nearest_network(wrapped, tried) == f"It fits {name}."
+
+
+def test_a_second_classifier_is_no_obstacle() -> None:
+    with torch.device("meta"):
+        weights = build_dense("deeplabv3_resnet50", 7, aux_loss=True).state_dict()
+    assert nearest_network(weights, "fcn_resnet50") == "It fits deeplabv3_resnet50."
+
+
+def test_an_architecture_that_differs_in_one_tensor_is_named(tmp_path: Path) -> None:
+    """The weights of images of 384 pixels in the network for 224: the position embedding alone does not fit."""
+    pytest.importorskip("timm")
+    import timm
+
+    torch.save(timm.create_model("vit_tiny_patch16_384", num_classes=7).state_dict(), tmp_path / "mine.pth")
+    with pytest.raises(BenchError, match=r"pos_embed is \(1, 577, 192\), .* It fits timm:vit_tiny_patch16_384\."):
+        load("timm:vit_tiny_patch16_224", weights=str(tmp_path / "mine.pth"))
+
+
+def test_nothing_is_named_where_the_network_that_was_tried_fits_better() -> None:
+    weights = on_meta("squeezenet1_1")
+    weights |= {f"extra.{i}": torch.empty(1, device="meta") for i in range(4)}
+    assert nearest_network(weights, "Mine", 0.92) == "", "above 0.9 only what fits whole is named"
+    assert nearest_network(weights, "Mine", 0.5).startswith("The nearest architecture is squeezenet1_1: 9")
+    weights |= {f"extra.{i}": torch.empty(1, device="meta") for i in range(20)}
+    assert nearest_network(weights, "Mine", 0.8) == "", "72 % are less than 80 %"
 
 
 @pytest.mark.parametrize("name", ["googlenet", "inception_v3"])

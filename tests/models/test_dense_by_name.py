@@ -13,14 +13,17 @@ from torch import nn
 
 import benchbench as bb
 from benchbench.errors import BenchError
-from benchbench.models.detection import _as_published
+from benchbench.models.dense_weights import _classes_of
 from benchbench.models.load import fingerprint, load_model
 from benchbench.models.titles import torchvision_title
+from benchbench.models.torchvision_networks import build_dense, dense_networks
+from benchbench.models.weights_fit import fit_weights
 from benchbench.registry import MODELS
 from benchbench.study.spec import StudySpec
 from benchbench.types import ModelSpec, Preprocess
 
 from ..cli.commands import benchbench
+from ..dense_networks import SIDE, tiny
 
 SEGMENTER, DETECTOR = "lraspp_mobilenet_v3_large", "ssdlite320_mobilenet_v3_large"
 
@@ -107,24 +110,99 @@ def test_a_checkpoint_by_path_and_its_second_classifier_is_left_out(tmp_path: Pa
         assert torch.equal(spec.network.eval()(images), logits)
     assert maps.shape[1] == logits.shape[1] == 3
     assert not [key for key in spec.network.state_dict() if key.startswith("aux_classifier")]
-    with pytest.raises(BenchError, match=r"weights: .*mine\.pth"):
-        load(name, weights=str(path))
+    read = load(name, weights=str(path))
+    assert read.classes == ()
+    with torch.no_grad():
+        assert torch.equal(read.network.eval()(images), logits), "the number of classes is the head's"
+    with pytest.raises(
+        BenchError, match=r"mine\.pth has 3 classes, and deeplabv3_\w+ is made with 21\. Use classes: 3"
+    ):
+        load(name, weights=str(path), classes=21)
     with pytest.raises(BenchError, match="weights: no checkpoint"):
         load(name, weights=str(tmp_path / "absent.pth"))
 
 
-def test_the_oldest_detectors_have_batch_norms_as_torchvision_loads_them() -> None:
-    """It sets eps to 0 for the first weights of four detectors: see overwrite_eps in torchvision's detection."""
-    weights = torchvision.models.detection
-    for kind, eps in (
-        (weights.FasterRCNN_ResNet50_FPN_Weights, 0.0),
-        (weights.RetinaNet_ResNet50_FPN_Weights, 0.0),
-        (weights.FasterRCNN_ResNet50_FPN_V2_Weights, 1e-5),
-        (weights.FCOS_ResNet50_FPN_Weights, 1e-5),
-    ):
-        network = nn.Sequential(nn.BatchNorm2d(2))
-        _as_published(network, kind.DEFAULT)
-        assert network[0].eps == eps
+@pytest.mark.parametrize("name", [SEGMENTER, DETECTOR])
+def test_cached_weights_of_other_classes_are_not_used(name: str, no_cached_weights: Path, tmp_path: Path) -> None:
+    weights = torchvision.models.get_model_weights(name).DEFAULT
+    count = len(weights.meta["categories"])
+    torch.save(plain(name, num_classes=count).state_dict(), no_cached_weights / Path(weights.url).name)
+    spec = load(name, classes=7)
+    assert f"RANDOM weights (the published weights have {count} classes, not 7)" in spec.warning
+    with torch.no_grad():
+        assert spec.network.eval()(torch.rand(1, 3, SIDE, SIDE)).shape == (1, 7)
+    assert load(name, classes=count).warning == ""
+    (tmp_path / "names.txt").write_text("\n".join(f"class {i}" for i in range(count)))
+    named = load(name, classes=str(tmp_path / "names.txt"))
+    assert (named.warning, named.classes[1]) == ("", "class 1")
+
+
+@pytest.mark.parametrize("name", [SEGMENTER, DETECTOR])
+def test_a_file_of_class_names(name: str, tmp_path: Path) -> None:
+    (tmp_path / "names.txt").write_text("nothing\ncat\ndog\n")
+    names = str(tmp_path / "names.txt")
+    spec = load(name, classes=names)
+    assert spec.classes == ("nothing", "cat", "dog")
+    assert "(the published weights have" in spec.warning
+    planted = plain(name, num_classes=3)
+    torch.save({f"module.{key}": value for key, value in planted.state_dict().items()}, tmp_path / "mine.pth")
+    spec = load(name, weights=str(tmp_path / "mine.pth"), classes=names)
+    assert spec.classes == ("nothing", "cat", "dog")
+    assert all(torch.equal(value, planted.state_dict()[key]) for key, value in spec.network.state_dict().items())
+    with torch.no_grad():
+        assert spec.network.eval()(torch.rand(1, 3, SIDE, SIDE)).shape == (1, 3)
+    (tmp_path / "names.txt").write_text("nothing\ncat\n")
+    with pytest.raises(BenchError, match=r"classes: .*mine\.pth has 3 classes, and .*names\.txt names 2"):
+        load(name, weights=str(tmp_path / "mine.pth"), classes=names)
+    for count in ("1", "0"):
+        with pytest.raises(BenchError, match=rf"classes: {count} is no number of classes. Give 2 to 1,000,000"):
+            load(name, classes=count)
+
+
+@pytest.mark.parametrize("name", dense_networks())
+def test_the_number_of_classes_is_read_from_every_head(name: str) -> None:
+    with torch.device("meta"):
+        state, network = build_dense(name, 5).state_dict(), build_dense(name, 3)
+    assert _classes_of(name, fit_weights({f"module.{key}": value for key, value in state.items()}, network)) == 5
+    assert _classes_of(name, fit_weights({"other.weight": torch.ones(2)}, network)) is None
+
+
+def test_a_head_of_one_class_is_refused(tmp_path: Path) -> None:
+    torch.save(plain(SEGMENTER, num_classes=1).state_dict(), tmp_path / "mine.pth")
+    with pytest.raises(BenchError, match=r"mine\.pth has a head of 1 classes\. Give weights of 2 to"):
+        load(SEGMENTER, weights=str(tmp_path / "mine.pth"))
+
+
+def test_published_weights_answer_the_same_from_the_cache_and_by_path(
+    no_cached_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a narrow network in place of torchvision's, whose variances are small enough that eps matters."""
+    name = "retinanet_resnet50_fpn"
+    monkeypatch.setattr("benchbench.models.dense_weights.build_dense", lambda *_, **__: tiny("retinanet"))
+    planted = tiny("retinanet", seed=1)
+    for module in planted.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            assert module.running_var is not None
+            module.running_var.fill_(1e-4)
+            nn.init.constant_(module.weight, 1e-2)
+    weights = torchvision.models.get_model_weights(name).DEFAULT
+    cached = no_cached_weights / Path(weights.url).name
+    for path in (cached, tmp_path / cached.name, tmp_path / "mine.pth"):
+        torch.save(planted.state_dict(), path)
+    images = torch.rand(1, 3, SIDE, SIDE)
+    specs = [
+        load(name, size=SIDE),
+        *(load(name, size=SIDE, weights=str(tmp_path / f)) for f in (cached.name, "mine.pth")),
+    ]
+    with torch.no_grad():
+        of_cache, of_path, of_mine = (spec.network.eval()(images) for spec in specs)
+    assert torch.equal(of_cache, of_path)
+    assert not torch.allclose(of_cache, of_mine, rtol=0.05, atol=0)
+    assert specs[0].weights == "torchvision RetinaNet_ResNet50_FPN_Weights.COCO_V1"
+    assert "The file is torchvision's RetinaNet_ResNet50_FPN_Weights.COCO_V1" in specs[1].note
+    assert "The batch norms add 1e-5 to the variance" in specs[2].note
+    bare = {module.eps for module in specs[2].network.modules() if isinstance(module, nn.BatchNorm2d)}
+    assert bare == {1e-5}
 
 
 def test_parameters_are_read_off_a_study_and_the_command_line() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -134,8 +135,51 @@ def test_the_preprocessing_is_timm_s(name: str) -> None:
     torch.testing.assert_close(ours, expected)
 
 
+def test_a_network_that_squashes_images_gets_them_squashed() -> None:
+    """To the pixel, and the whole image."""
+    squashed = [
+        name for name in timm.list_models() if of_mode(name, "squash") and timm.get_pretrained_cfg(name).crop_pct == 1
+    ]
+    assert squashed
+    for name in squashed[:2]:
+        made, note = preprocess(name)
+        assert (made.resize, note) == (None, "")
+        config = resolve_model_data_config(None, pretrained_cfg=timm.get_pretrained_cfg(name).to_dict())
+        photo = Image.effect_noise((333, 281), 60).convert("RGB")
+        torch.testing.assert_close(prepare(photo, None, made)[0], create_transform(**config, is_training=False)(photo))
+
+
+def of_mode(name: str, mode: str) -> bool:
+    cfg = timm.get_pretrained_cfg(name)
+    return cfg.crop_mode == mode and cfg.input_size[1] == cfg.input_size[2]
+
+
+@pytest.mark.parametrize(
+    ("changes", "resize", "note"),
+    [
+        ({"interpolation": "nearest"}, 235, "timm resizes with the filter nearest; benchbench resizes with bicubic"),
+        ({"interpolation": "lanczos"}, 235, "timm resizes with the filter lanczos; benchbench resizes with bicubic"),
+        ({"interpolation": "bilinear"}, 235, ""),
+        ({"crop_mode": "squash"}, 235, "timm squashes the image to 235 x 235 first; benchbench crops the centre"),
+        ({"crop_mode": "squash", "crop_pct": 1.0}, None, ""),
+        ({"crop_mode": "border"}, 235, "timm pads the image to a square; benchbench crops the centre"),
+        ({"crop_pct": 1.4}, 224, "timm pads images of 160 pixels to 224; benchbench resizes them to 224"),
+        (
+            {"crop_mode": "border", "interpolation": "box"},
+            235,
+            "timm pads the image to a square; benchbench crops the centre. "
+            "timm resizes with the filter box; benchbench resizes with bicubic",
+        ),
+    ],
+)
+def test_what_is_replaced_is_said(changes: dict[str, Any], resize: int | None, note: str) -> None:
+    cfg = replace(timm.get_pretrained_cfg("convnext_tiny"), crop_pct=0.95, crop_mode="center", interpolation="bicubic")
+    made, told = preprocess_of(replace(cfg, **changes))
+    assert (made.resize, told) == (resize, note)
+
+
 def test_every_network_of_timm_has_a_preprocess_or_a_reason() -> None:
-    """Those that are not square are refused; for those that squash or pad, a note says what is done."""
+    """Those that are not square are refused; for those that pad, or squash and crop, a note says what is done."""
     refused, noted = [], []
     for name in timm.list_models():
         cfg = timm.get_pretrained_cfg(name)
@@ -146,10 +190,12 @@ def test_every_network_of_timm_has_a_preprocess_or_a_reason() -> None:
             continue
         made, note = preprocess(name)
         crop = cfg.crop_pct or 0.875
-        assert made.resize == max(math.floor(cfg.input_size[1] / crop), cfg.input_size[1])
+        wanted = math.floor(cfg.input_size[1] / crop)
+        squashed = cfg.crop_mode == "squash" and wanted == cfg.input_size[1]
+        assert made.resize == (None if squashed else max(wanted, cfg.input_size[1]))
         noted += [name] if note else []
     assert len(refused) < 10
-    assert 20 < len(noted) < 100
+    assert 5 < len(noted) < 100
 
 
 def test_names_are_found_in_other_spellings_and_with_a_tag() -> None:

@@ -129,6 +129,8 @@ def test_one_logit_is_two_classes(form: str, score: Any, images: Tensor) -> None
         z = seeded(lambda: Pooled(1))(images)[:, 0]
         logits = with_logits(network, images[:1], score).network(images)
     expected = torch.stack([1 - z.sigmoid(), z.sigmoid()], 1)
+    pair = z / 2 if score == "softmax" else z  # under softmax every figure in logits is half of that of z
+    assert torch.equal(logits, torch.stack([-pair, pair], 1))
     found = logits.softmax(1) if score == "softmax" else logits.sigmoid()
     torch.testing.assert_close(found, expected)
     assert torch.equal(logits.argmax(1) == 1, z > 0)
