@@ -31,6 +31,7 @@ _IMPORT = re.compile(
     re.MULTILINE,
 )
 MOST_FILES = 1000  # of a folder whose files are all read
+_NOT_OF_CODE = {"__dict__", "__doc__", "__firstlineno__", "__module__", "__static_attributes__", "__weakref__"}
 _SETTLED = 2_000_000_000  # nanoseconds: a file that changed just now may change again within one tick of its clock
 
 
@@ -181,7 +182,12 @@ def _hashed_once(path: Path, *about: int) -> str:
 
 
 def class_digest(kind: type) -> str:
-    """Of the class's file; of its functions' bytecode where it has none (a notebook)."""
+    """Of the class's file. A script's or notebook's class has that of its code: see ``_code_of_main``.
+
+    A worker gets a class of a script as code, and has another file under the script's name.
+    """
+    if kind.__module__ == "__main__":
+        return hashlib.sha256(b"|".join(_code_of_main(kind, set()))).hexdigest()
     try:
         path = Path(inspect.getsourcefile(kind) or "")
     except TypeError:
@@ -190,6 +196,41 @@ def class_digest(kind: type) -> str:
         return hashlib.sha256(_read(path)).hexdigest()
     functions = [value for _, value in sorted(vars(kind).items()) if inspect.isfunction(value)]
     return hashlib.sha256(b"".join(_of_code(f.__code__) for f in functions)).hexdigest()
+
+
+def _code_of_main(value: Any, seen: set[int]) -> Iterator[bytes]:
+    """The code of a class or function of ``__main__``, and of what it names there; the same in every process.
+
+    Of numbers, texts and other plain values it is their text; of what is imported nothing.
+    """
+    value = getattr(value, "__func__", getattr(value, "fget", value))
+    if id(value) in seen:
+        return
+    seen.add(id(value))
+    if isinstance(value, (str, int, float, bool, type(None))):
+        yield repr(value).encode()
+    elif isinstance(value, tuple):
+        for part in value:
+            yield from _code_of_main(part, seen)
+    elif getattr(value, "__module__", "") != "__main__":
+        return
+    elif isinstance(value, type):
+        for name, member in sorted(vars(value).items()):
+            if name not in _NOT_OF_CODE:
+                yield name.encode()
+                yield from _code_of_main(member, seen)
+        for base in value.__bases__:
+            yield from _code_of_main(base, seen)
+    elif inspect.isfunction(value):
+        yield _of_code(value.__code__)
+        yield from _code_of_main((value.__defaults__, *(value.__kwdefaults__ or {}).items()), set())
+        for name in sorted(_names_of(value.__code__) & set(value.__globals__)):
+            yield name.encode()
+            yield from _code_of_main(value.__globals__[name], seen)
+
+
+def _names_of(code: CodeType) -> set[str]:
+    return set(code.co_names).union(*(_names_of(each) for each in code.co_consts if isinstance(each, CodeType)))
 
 
 def _of_function(function: Callable[..., Any]) -> bytes:

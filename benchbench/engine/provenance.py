@@ -275,7 +275,7 @@ def _system() -> dict[str, str]:
     """The operating system; and where a GPU can be used, the versions of what runs it."""
     known = {"os": platform.platform()}
     if torch.cuda.is_available():
-        cudnn = torch.backends.cudnn.version()
+        cudnn: int | None = torch.backends.cudnn.version()  # type: ignore[no-untyped-call]
         known |= {"cuda": torch.version.cuda or "", "cudnn": str(cudnn or ""), "driver": _driver()}
     return {name: version for name, version in known.items() if version}
 

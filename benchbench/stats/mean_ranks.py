@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
@@ -9,7 +11,7 @@ from numpy.typing import ArrayLike
 from .resampling import Array
 
 
-def mean_ranks(values: ArrayLike, axis: int = 0) -> Array:
+def mean_ranks(values: ArrayLike, axis: Literal[0, 1] = 0) -> Array:
     """Ranks from 1 for the smallest value, ties at their mean rank; NaN where the value is NaN.
 
     ``scipy.stats.rankdata`` gives the same, but its import takes most of a second in every command.
@@ -23,5 +25,5 @@ def mean_ranks(values: ArrayLike, axis: int = 0) -> Array:
         [3.5, 1.0, 3.5, 2.0]
     """
     plain = np.asarray(values, dtype=np.float64)
-    frame = pd.DataFrame(plain) if plain.ndim == 2 else pd.Series(plain.ravel())
+    frame = pd.DataFrame(plain if plain.ndim == 2 else plain[:, None])
     return np.asarray(frame.rank(axis=axis), dtype=np.float64).reshape(plain.shape)

@@ -34,11 +34,11 @@ def spearman(first: ArrayLike, second: ArrayLike) -> tuple[float, float, float]:
         >>> spearman([1, 2, 3, 4, 5], [1, 2, 3, 5, 4])[0]
         0.9
     """
-    ranks = [mean_ranks(values) for values in (first, second)]
+    ranks = np.stack([mean_ranks(first), mean_ranks(second)])
     n = len(ranks[0])
     if n < 2 or any(np.ptp(each) == 0 for each in ranks):
         return math.nan, math.nan, math.nan
-    value = min(1.0, max(-1.0, round(float(np.corrcoef(*ranks)[0, 1]), 12)))
+    value = min(1.0, max(-1.0, round(float(np.corrcoef(ranks[0], ranks[1])[0, 1]), 12)))
     if n < 4:
         return value, math.nan, math.nan
     most = 1 - 12 / (n**3 - n)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 import torch
@@ -27,7 +28,8 @@ def test_every_attention_kernel_that_torch_has_is_put_back(kernel: str) -> None:
 
 
 def test_half_precision_sums_in_attention_are_put_back() -> None:
-    before, values = torch.backends.cuda.fp16_bf16_reduction_math_sdp_allowed(), read_all(SETTINGS)  # type: ignore
-    torch.backends.cuda.allow_fp16_bf16_reduction_math_sdp(not before)  # type: ignore
+    cuda: Any = torch.backends.cuda
+    before, values = cuda.fp16_bf16_reduction_math_sdp_allowed(), read_all(SETTINGS)
+    cuda.allow_fp16_bf16_reduction_math_sdp(not before)
     assert put_back(SETTINGS, values) == ["half-precision sums in attention"]
-    assert torch.backends.cuda.fp16_bf16_reduction_math_sdp_allowed() == before  # type: ignore
+    assert cuda.fp16_bf16_reduction_math_sdp_allowed() == before

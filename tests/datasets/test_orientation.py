@@ -150,7 +150,8 @@ def test_in_the_networks_frame_too(orientation: int, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tif", "a.webp"])
 @pytest.mark.parametrize("orientation", SHOWN)
 def test_the_frame_is_that_of_the_stored_pixels(name: str, orientation: int, tmp_path: Path) -> None:
-    options: dict[str, Any] = {"webp": {"lossless": True}, "jpg": {"quality": 95}}.get(name.split(".")[1], {})
+    known: dict[str, dict[str, Any]] = {"webp": {"lossless": True}, "jpg": {"quality": 95}}
+    options = known.get(name.split(".")[1], {})
     path = saved(tmp_path, Image.fromarray(np.stack([STORED] * 3, 2)), name, exif=turned(orientation), **options)
     picture, frame = decode_framed(path)
     assert frame == Frame(16, 24, orientation)

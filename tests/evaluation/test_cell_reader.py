@@ -11,9 +11,10 @@ from benchbench.results import pack_folder
 from benchbench.results.pack import Pack, read_pack
 from benchbench.results.store import Store
 
-from ..benchmarks.bookkeeping import LAYERS, Counted, fill, planned, study
+from ..engine.test_growth import Counted, fill, planned, study
 
 METHODS, METRICS = ["gradcam", "layercam", "random"], ["sparseness", "iou", "max_box_acc_v2"]
+LAYERS = ("layer1", "layer2")
 
 
 def test_the_index_of_a_pack_is_read_a_fixed_number_of_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

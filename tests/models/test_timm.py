@@ -151,7 +151,7 @@ def test_a_network_that_squashes_images_gets_them_squashed() -> None:
 
 def of_mode(name: str, mode: str) -> bool:
     cfg = timm.get_pretrained_cfg(name)
-    return cfg.crop_mode == mode and cfg.input_size[1] == cfg.input_size[2]
+    return bool(cfg.crop_mode == mode and cfg.input_size[1] == cfg.input_size[2])
 
 
 @pytest.mark.parametrize(

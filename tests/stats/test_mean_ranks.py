@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -15,8 +16,8 @@ from benchbench.stats.mean_ranks import mean_ranks
 VALUES = st.sampled_from([math.nan, -math.inf, math.inf, 0.0, -0.0, 1.0, 1.0 + 2**-52, 2.0, 1e-300])
 
 
-@given(st.lists(st.lists(VALUES, min_size=3, max_size=3), min_size=1, max_size=9), st.sampled_from([0, 1]))
-def test_ranks_are_scipys(rows: list[list[float]], axis: int) -> None:
+@given(st.lists(st.lists(VALUES, min_size=3, max_size=3), min_size=1, max_size=9), st.sampled_from((0, 1)))
+def test_ranks_are_scipys(rows: list[list[float]], axis: Literal[0, 1]) -> None:
     values = np.array(rows)
     np.testing.assert_array_equal(mean_ranks(values, axis), rankdata(values, axis=axis, nan_policy="omit"))
 

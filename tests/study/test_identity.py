@@ -74,7 +74,12 @@ def reads(monkeypatch: pytest.MonkeyPatch, planted: None) -> list[Path]:
     read: list[Path] = []
     honest = digests._hashed
     monkeypatch.setattr(digests, "_SETTLED", 0)
-    monkeypatch.setattr(digests, "_hashed", lambda path: (read.append(path), honest(path))[1])
+
+    def hashed(path: Path) -> Any:
+        read.append(path)
+        return honest(path)
+
+    monkeypatch.setattr(digests, "_hashed", hashed)
     return read
 
 

@@ -23,6 +23,7 @@ import torch
 
 from tests.benchmarks import bookkeeping, busy_machine, growth, large_run, long_runs, performance, scaling, scenes
 from tests.benchmarks.cases import CASES
+from tests.benchmarks.scaling_writer import writer_cost
 
 from ..cli.commands import benchbench
 
@@ -111,7 +112,7 @@ def _in_miniature(monkeypatch: pytest.MonkeyPatch, run_main: Main) -> None:
     monkeypatch.setattr(growth, "subprocess", SimpleNamespace(run=_point_here(run_main)))
     monkeypatch.setattr(scaling, "ENGINES", ("local",))
     monkeypatch.setattr(scaling, "measure", partial(scaling.measure, latency=0.0, steps=2, rounds=2))
-    few = partial(scaling.writer_cost, 1, bookkeeping.METHODS[:2], bookkeeping.METRICS[:2], (4, 3, 2, 1))
+    few = partial(writer_cost, 1, bookkeeping.METHODS[:2], bookkeeping.METRICS[:2], (4, 3, 2, 1))
     monkeypatch.setattr(scaling, "writer_cost", few)
     monkeypatch.setattr(performance, "CASES", MINIATURES)
 
