@@ -35,10 +35,13 @@ from benchbench.study import plan
 from .place import WORDS, furnish
 
 SHARD = 2  # images: six shards
-KINDS = ("flush", "int", "twice", "kill", "term", "rename", "hup")
+KINDS = ("flush", "int", "twice", "rename", "term", "kill", "hup")  # of four in a row, one is of WRITES
+WRITES = {"flush": "fsync", "rename": "replace"}  # by kind, the call before which the process is killed
 SIGNALS = {"int": signal.SIGINT, "term": signal.SIGTERM, "hup": signal.SIGHUP}
 PATIENCE = 60.0  # seconds after which a run that was asked to stop hangs
 _LATE = 0.02  # seconds between the two signals
+EARLY = 1.5  # more moments are early: this run computes its shards in the first half, and then costs and tables
+MIDDLE = 0.16  # of its writes: some of the shards are there, and some are not
 
 
 @dataclass
@@ -59,7 +62,7 @@ class Moment:
     errors: list[str]
 
 
-def forked(work: Callable[[], object], cwd: Path, name: str, before: Callable[[], None] = lambda: None) -> int:
+def forked(work: Callable[[], object], cwd: Path, name: str, before: Callable[[], object] = lambda: None) -> int:
     """The process id of work in a process of its own, whose output goes to NAME.out and NAME.err."""
     for kind in ("out", "err"):
         (cwd / f"{name}.{kind}").touch()
@@ -138,10 +141,12 @@ class Kills:
             registry.load()
         load_file(place / "plugin.py")
         begun = time.monotonic()
-        code = ended(forked(command(*WORDS, "--out", "whole"), place, "whole", counting("fsync", 0)))
+        counts = [counting(call, 0) for call in WRITES.values()]
+        counted = forked(command(*WORDS, "--out", "whole"), place, "whole", lambda: [count() for count in counts])
+        code = ended(counted)
         self.seconds = time.monotonic() - begun
         assert code == 1, (place / "whole.err").read_text()  # one method fails on one image
-        self.writes = int((place / "fsync.count").read_text())
+        self.writes = {kind: int((place / f"{call}.count").read_text()) for kind, call in WRITES.items()}
         self.rows = read_run(place / "whole").results
 
     def moment(self, kind: str, share: float, name: str) -> Moment:
@@ -151,9 +156,9 @@ class Kills:
             share: of the run's time, or of its writes.
         """
         work, at = command(*WORDS, "--out", name), share * self.seconds
-        if kind in ("flush", "rename"):
-            at = 1 + int(share * self.writes)
-            child = forked(work, self.place, name, counting("fsync" if kind == "flush" else "replace", int(at)))
+        if kind in WRITES:
+            at = 1 + int(share * self.writes[kind])
+            child = forked(work, self.place, name, counting(WRITES[kind], int(at)))
         else:
             child = forked(work, self.place, name)
             time.sleep(at)
@@ -252,14 +257,28 @@ def hanging(place: Path, how: str) -> Moment:
     return Moment(f"hangs {how}", 0, code, "", errors)
 
 
+def kind_of(number: int, count: int, seed: int) -> str:
+    """Of the moment ``number`` of so many."""
+    return KINDS[(seed * count + number) % len(KINDS)]
+
+
 def stopped(place: Path, count: int, seed: int) -> list[Moment]:
-    """Moments of every kind in turn, each at a random share of its run."""
+    """Moments of every kind in turn, each at a random share of its run, spread over it.
+
+    The first that is stopped inside a write is stopped in the middle of the shards, however busy the machine is.
+
+    Args:
+        seed: of the shares. It also chooses the first kind: ``count`` kinds further for each seed, so that few moments
+            have every kind after some seeds.
+    """
     draw = random.Random(seed)
     kills = Kills(place)
-    moments = []
-    for number in range(count):
-        kind = KINDS[number % len(KINDS)]
-        moments.append(kills.moment(kind, draw.random(), f"run-{number}"))
+    moments, kinds = [], [kind_of(number, count, seed) for number in range(count)]
+    first = next((number for number, kind in enumerate(kinds) if kind in WRITES), -1)
+    for number, kind in enumerate(kinds):
+        share = ((number + draw.random()) / count) ** EARLY
+        share = MIDDLE if number == first else share
+        moments.append(kills.moment(kind, share, f"run-{number}"))
         print(moments[-1], file=sys.stderr, flush=True)
     return [*moments, *(hanging(place, how) for how in ("in C", "in Python"))]
 

@@ -14,12 +14,14 @@ import pytest
 
 from benchbench.engine.runner import run
 from benchbench.engine.workers import pools
+from benchbench.engine.workers.local_pool import start_seconds
 from benchbench.engine.workers.order import files_of, pickled
 from benchbench.engine.workers.worker import worker_device
 from benchbench.errors import BenchError
 from benchbench.registry import METHODS
 from benchbench.registry.importing import load_file
 from benchbench.results.record import Record
+from benchbench.results.run_log import last_events
 from benchbench.study.spec import StudySpec
 
 IMAGES = 70  # three shards
@@ -30,6 +32,7 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 from torch import Tensor
@@ -39,14 +42,26 @@ from benchbench.types import Layer
 MARK = Path({mark!r})
 
 
+def on_node(node: str) -> bool:
+    """Whether this process is an actor on a node of a Ray cluster. An actor on another node waits for the mark."""
+    ray = sys.modules.get("ray")
+    if ray is None or not ray.is_initialized():
+        return False
+    here = ray.get_runtime_context().get_node_id() == node
+    while not here and not MARK.exists():
+        time.sleep(0.05)
+    return here
+
+
 @method({name!r}, needs="gradient")
 def lethal(layer: Layer) -> Tensor:
     """The gradient."""
-    if not MARK.exists():
+    if {when}:
         MARK.write_text(str(os.getpid()))
         {act}
     return layer.gradient.abs().sum(1)
 '''
+ONCE = "not MARK.exists()"
 KILL = "os.kill(os.getpid(), signal.SIGKILL)"
 LOCK = "MARK.unlink(); lock = ctypes.create_string_buffer(99); [{library}(None).pthread_mutex_lock(lock) for _ in 'ab']"
 LIMIT = 4.0  # seconds
@@ -61,13 +76,13 @@ def study(name: str, **keys: Any) -> StudySpec:
 
 
 @pytest.fixture
-def plugin(tmp_path: Path) -> Iterator[Callable[[str, str], Path]]:
-    """Registers a method, which does ``act`` at its first call; returns the mark that it leaves then."""
+def plugin(tmp_path: Path) -> Iterator[Callable[..., Path]]:
+    """Registers a method, which does ``act`` at its first call, or ``when``; returns the mark that it leaves then."""
     names: list[str] = []
 
-    def register(name: str, act: str) -> Path:
+    def register(name: str, act: str, when: str = ONCE) -> Path:
         mark, file = tmp_path / f"{name}.mark", tmp_path / f"{name}-{len(names)}.py"
-        file.write_text(PLUGIN.format(mark=str(mark), name=name, act=act))
+        file.write_text(PLUGIN.format(mark=str(mark), name=name, act=act, when=when))
         METHODS.remove(name)
         load_file(file)
         names.append(name)
@@ -78,7 +93,7 @@ def plugin(tmp_path: Path) -> Iterator[Callable[[str, str], Path]]:
         METHODS.remove(name)
 
 
-def test_a_worker_imports_the_files_of_its_study_alone(plugin: Callable[[str, str], Path], tmp_path: Path) -> None:
+def test_a_worker_imports_the_files_of_its_study_alone(plugin: Callable[..., Path], tmp_path: Path) -> None:
     """Not the file of a method that has been replaced, which has the same name."""
     plugin("twice", "pass")
     plugin("twice", "pass")
@@ -102,7 +117,7 @@ def assert_hung_alone(shared: pd.DataFrame, hung: str, alone: pd.DataFrame) -> N
 
 
 def test_a_killed_process_costs_nothing_and_a_call_that_hangs_its_method_alone(
-    plugin: Callable[[str, str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    plugin: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It hangs so that no other thread of the process runs."""
     monkeypatch.setattr(pools, "GRACE", 0.2)
@@ -111,6 +126,11 @@ def test_a_killed_process_costs_nothing_and_a_call_that_hangs_its_method_alone(
     shared = rows("lethal_here", tmp_path / "shared", processes=2, **keys)
     assert int(mark.read_text()) != os.getpid()
     assert_hung_alone(shared, "stuck_here", rows("lethal_here", tmp_path / "alone"))
+
+
+def test_the_start_of_a_process_is_measured() -> None:
+    """It imports torch, which no machine does in an instant."""
+    assert 0.1 < start_seconds() < 300
 
 
 @pytest.fixture(scope="module")
@@ -127,10 +147,13 @@ def cluster() -> Iterator[Any]:
     nodes.shutdown()
 
 
-def test_a_killed_node_costs_nothing(cluster: Any, plugin: Callable[[str, str], Path], tmp_path: Path) -> None:
-    """Also where more shards wait than workers are there, and more workers were asked for than the cluster holds."""
+def test_a_killed_node_costs_nothing(cluster: Any, plugin: Callable[..., Path], tmp_path: Path) -> None:
+    """Its worker is killed within a shard, which is tried again.
+
+    Also where more shards wait than workers are there, and more workers were asked for than the cluster holds.
+    """
     node = cluster.add_node(num_cpus=1)
-    mark = plugin("lingers", "time.sleep(2)")
+    mark = plugin("lingers", "time.sleep(300)", f"on_node({node.node_id!r}) and not MARK.exists()")
 
     def kill() -> None:
         while not mark.exists():
@@ -142,12 +165,14 @@ def test_a_killed_node_costs_nothing(cluster: Any, plugin: Callable[[str, str], 
     shared = rows("lingers", tmp_path / "shared", engine="ray", ray_address=cluster.address, **MANY)
     killer.join(60)
     assert not killer.is_alive()
+    told = [event["warning"] for event in last_events(tmp_path / "shared") if event["event"] == "warning"]
+    assert any("a worker on Ray ended" in each and "Its shard is tried again" in each for each in told), told
     assert shared.equals(rows("lingers", tmp_path / "alone", samples=MANY["samples"]))
 
 
 @pytest.mark.skipif(os.environ.get("BENCHBENCH_SLOW") != "1", reason="make kill runs it: four processes import torch")
 def test_a_call_that_hangs_on_a_cluster_costs_its_method_alone(
-    cluster: Any, plugin: Callable[[str, str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cluster: Any, plugin: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pools, "GRACE", 0.2)
     plugin("stuck_there", LOCK.format(library="ctypes.CDLL"))
