@@ -35,12 +35,13 @@ from benchbench.study import plan
 from .place import WORDS, furnish
 
 SHARD = 2  # images: six shards
-KINDS = ("flush", "int", "twice", "kill", "term", "rename", "hup")
+KINDS = ("flush", "int", "twice", "rename", "term", "kill", "hup")  # of four in a row, one is of WRITES
 WRITES = {"flush": "fsync", "rename": "replace"}  # by kind, the call before which the process is killed
 SIGNALS = {"int": signal.SIGINT, "term": signal.SIGTERM, "hup": signal.SIGHUP}
 PATIENCE = 60.0  # seconds after which a run that was asked to stop hangs
 _LATE = 0.02  # seconds between the two signals
 EARLY = 1.5  # more moments are early: this run computes its shards in the first half, and then costs and tables
+MIDDLE = 0.16  # of its writes: some of the shards are there, and some are not
 
 
 @dataclass
@@ -264,16 +265,19 @@ def kind_of(number: int, count: int, seed: int) -> str:
 def stopped(place: Path, count: int, seed: int) -> list[Moment]:
     """Moments of every kind in turn, each at a random share of its run, spread over it.
 
+    The first that is stopped inside a write is stopped in the middle of the shards, however busy the machine is.
+
     Args:
         seed: of the shares. It also chooses the first kind: ``count`` kinds further for each seed, so that few moments
             have every kind after some seeds.
     """
     draw = random.Random(seed)
     kills = Kills(place)
-    moments = []
-    for number in range(count):
-        kind = kind_of(number, count, seed)
+    moments, kinds = [], [kind_of(number, count, seed) for number in range(count)]
+    first = next((number for number, kind in enumerate(kinds) if kind in WRITES), -1)
+    for number, kind in enumerate(kinds):
         share = ((number + draw.random()) / count) ** EARLY
+        share = MIDDLE if number == first else share
         moments.append(kills.moment(kind, share, f"run-{number}"))
         print(moments[-1], file=sys.stderr, flush=True)
     return [*moments, *(hanging(place, how) for how in ("in C", "in Python"))]

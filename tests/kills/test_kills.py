@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 
 from tests.docs.pages import ROOT
 
-from .driver import KINDS, kind_of
+from .driver import KINDS, WRITES, kind_of
 
 MOMENTS = 4
 SEED = datetime.now(UTC).toordinal()
@@ -22,7 +22,9 @@ SEED = datetime.now(UTC).toordinal()
 
 def test_the_kinds_of_two_days_are_all_kinds() -> None:
     for day in range(len(KINDS)):
-        assert {kind_of(k, MOMENTS, seed) for seed in (day, day + 1) for k in range(MOMENTS)} == set(KINDS)
+        kinds = [kind_of(number, MOMENTS, seed) for seed in (day, day + 1) for number in range(MOMENTS)]
+        assert set(kinds) == set(KINDS)
+        assert set(kinds[:MOMENTS]) & set(WRITES), "none is stopped in the middle for certain"
 
 
 def test_a_stopped_run_is_read_and_continued() -> None:
