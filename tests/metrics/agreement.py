@@ -36,7 +36,7 @@ from ..perturbation.test_imputation import picture, solved
 from . import plain
 from .planted_maps import Array, arrays, random_maps, random_masks, values
 from .test_boxes import authors_boxes
-from .test_information_curves import BOUNDS, beside, drawn, package
+from .test_information_curves import beside, drawn, package
 from .test_protocols import FixedMaps, Glance, engine
 
 quantus: Any = importlib.import_module("quantus")
@@ -245,7 +245,8 @@ PAIRS, SCENE = "4 pairs of maps with ties", "2 images of 224 pixels, the mean"
 BOXES = "4 maps of smooth noise, 37 thresholds; corners in pixels"
 TORCHCAM, FILES, RRA = "torch-cam DeletionInsertionMetric", "OpenCV findContours", "RelevanceRankAccuracy"
 K, FLAT = "topk_intersection@quantus-1000", "effective_complexity@quantus-1e-5"
-PAIR, CURVES = "PAIR saliency compute_pic_metric", "3 maps; PAIR shows the network pictures of 8 bits"
+PAIR, CURVES = "PAIR saliency compute_pic_metric", "3 maps of an image of 28 x 40"
+TRIANGLES = "it rounds pictures to 8 bits, and cuts squares of known pixels into other triangles"
 
 
 def _learn(label: str, kind: str) -> Row:
@@ -284,8 +285,8 @@ ROWS = (
     Row("random_logit: SSIM", "scikit-image structural_similarity", PAIRS, alike(ssim, structural), 1e-9),
     Row("road: imputation", "scipy spsolve", "an image of 40 x 56, half of it hidden", imputed, 1e-3),
     Row("insertion: blur", "scipy gaussian_filter, convolve2d", "an image of 48 x 64", blur, 1e-5),
-    Row("sic", PAIR, CURVES, information_curve("sic"), BOUNDS["sic"]),
-    Row("aic", PAIR, CURVES, information_curve("aic"), BOUNDS["aic"]),
+    Row("sic", PAIR, CURVES, information_curve("sic"), 0, TRIANGLES),
+    Row("aic", PAIR, CURVES, information_curve("aic"), 0, TRIANGLES),
 )
 
 
