@@ -19,7 +19,6 @@ from typing import Any
 
 import psutil
 import pytest
-import torch
 
 from tests.benchmarks import bookkeeping, busy_machine, growth, large_run, long_runs, performance, scaling, scenes
 from tests.benchmarks.cases import CASES
@@ -110,6 +109,7 @@ def _in_miniature(monkeypatch: pytest.MonkeyPatch, run_main: Main) -> None:
     monkeypatch.setattr(scenes, "SIZE", 56)
     monkeypatch.setattr(large_run, "subprocess", SimpleNamespace(run=_here(run_main), PIPE=subprocess.PIPE))
     monkeypatch.setattr(growth, "subprocess", SimpleNamespace(run=_point_here(run_main)))
+    monkeypatch.setattr(growth, "os", SimpleNamespace(sched_getaffinity=lambda _: {0}))  # one thread, as other tests
     monkeypatch.setattr(scaling, "ENGINES", ("local",))
     monkeypatch.setattr(scaling, "measure", partial(scaling.measure, latency=0.0, steps=2, rounds=2))
     few = partial(writer_cost, 1, bookkeeping.METHODS[:2], bookkeeping.METRICS[:2], (4, 3, 2, 1))
@@ -123,7 +123,6 @@ def test_every_command_of_the_benchmark_and_the_page_that_it_writes(
     """`make bench`: its commands in their order, and the page of the files that they wrote."""
     writes, read = _recipe()
     assert sorted(read) == sorted(["peers.json", *writes.values()])
-    threads = torch.get_num_threads()
     _in_miniature(monkeypatch, run_main)
     with _peers(tmp_path / "peers.json") as peers:
         try:
@@ -132,7 +131,6 @@ def test_every_command_of_the_benchmark_and_the_page_that_it_writes(
             output = peers.communicate()[0]
         finally:
             peers.kill()
-            torch.set_num_threads(threads)  # a point of growth takes every processor
     assert peers.returncode == 0, output[-4000:]
     page = tmp_path / "performance.md"
     run_main(performance, *(tmp_path / file for file in read), page)
