@@ -302,7 +302,7 @@ def page() -> str:
     introduction = (
         "Which metrics, and parts of them, give another library's numbers on the same maps, which do not, and why: the "
         "largest difference of two values. Every metric is held to plain numpy besides, protocol by protocol. "
-        f"Compared with {versions}; written by `python -m tests.metrics.agreement`, and tested. "
+        f"Compared with {versions}; written by `make conformance`, and tested. "
         "For methods see [conformance](conformance.md)."
     )
     head = ["metric", "peer", "on", "verdict", "why", "largest difference"]
