@@ -12,13 +12,14 @@ import torch
 from torch import Tensor, nn
 
 from benchbench.datasets.builtin.shapes import shapes
-from benchbench.engine.input_check import AS_GIVEN, MOST, ReadingAnswers, _all_answers, suspicion
+from benchbench.engine.input_check import AS_GIVEN, ReadingAnswers, _all_answers, suspicion
 from benchbench.models.input_readings import InputReading, of_photographs, of_tensors
 from benchbench.models.preprocess import prepare
 from benchbench.models.zoo import zoo_network
 from benchbench.models.zoo_networks import MEAN, SIDE, STD
 from benchbench.types import Preprocess
 
+COUNT = 36  # of scenes: each class three times
 ZOO = ("residual", "plain", "dense", "mobile", "convnext", "vit")
 RIGHT = Preprocess(SIDE, SIDE, (MEAN,) * 3, (STD,) * 3)
 BYTES = Preprocess(SIDE, SIDE, (0.0,) * 3, (1 / 255,) * 3)
@@ -44,8 +45,8 @@ class Wants(nn.Module):
 
 @cache
 def photographs(preprocess: Preprocess) -> Tensor:
-    scenes = shapes(count=MOST)
-    return torch.stack([prepare(scenes[i].image, None, preprocess)[0] for i in range(MOST)])  # type: ignore[arg-type]
+    scenes = shapes(count=COUNT)
+    return torch.stack([prepare(scenes[i].image, None, preprocess)[0] for i in range(COUNT)])  # type: ignore[arg-type]
 
 
 def answers_of(network: nn.Module, images: Tensor, readings: Sequence[InputReading]) -> dict[str, ReadingAnswers]:
@@ -83,7 +84,7 @@ def test_photographs(preprocess: Preprocess, change: Change, by_vit: str, by_res
     ("given", "change", "by_vit", "by_residual"),
     [
         pytest.param(lambda x: normalised(x).flip(1), lambda x: x, "(BGR)", "(BGR)", id="BGR"),
-        pytest.param(lambda x: 255 * x, normalised, "given them divided by 255, 0.98", "", id="0..255 for 0..1"),
+        pytest.param(lambda x: 255 * x, normalised, "given them divided by 255, 0.", "", id="0..255 for 0..1"),
         pytest.param(lambda x: 255 * x, lambda x: x, "given them divided by 255, then with", "", id="0..255"),
         pytest.param(
             lambda x: normalised(normalised(x)), lambda x: x, "normalised once less", "", id="normalised twice"
@@ -105,7 +106,10 @@ def test_a_right_network_is_not_suspected(name: str) -> None:
     images = photographs(RIGHT)
     readings = [*of_photographs(RIGHT), *of_tensors(RIGHT, float(images.min()), float(images.max()))]
     assert suspicions(zoo_network(name).network, images, readings) == []
-    assert suspicions(Wants(normalised, name), photographs(UNITS), of_photographs(UNITS)) == []
+
+
+def test_a_right_network_that_normalises_by_itself_is_not_suspected() -> None:
+    assert suspicions(Wants(normalised), photographs(UNITS), of_photographs(UNITS)) == []
 
 
 def test_which_readings_may_count_without_labels() -> None:
@@ -135,5 +139,5 @@ def test_a_network_that_answers_one_class_is_not_surer() -> None:
     assert suspicion("net", "val", {AS_GIVEN: given, "dim": ReadingAnswers((), (0.9,) * 20, most=12)}, readings)
     network = Wants(lambda x: x, "residual")
     counted = answers_of(network, photographs(RIGHT), of_photographs(RIGHT))
-    assert counted[AS_GIVEN].most == 7
-    assert counted["pixels from 0 to 1, with no mean taken off (it may normalise by itself)"].most == MOST
+    assert 3 <= counted[AS_GIVEN].most <= 6, "nearly every scene is answered right"
+    assert counted["pixels from 0 to 1, with no mean taken off (it may normalise by itself)"].most == COUNT
