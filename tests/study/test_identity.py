@@ -73,8 +73,13 @@ def reads(monkeypatch: pytest.MonkeyPatch, planted: None) -> list[Path]:
 
     read: list[Path] = []
     honest = digests._hashed
+
+    def hashed(path: Path) -> str:
+        read.append(path)
+        return honest(path)
+
     monkeypatch.setattr(digests, "_SETTLED", 0)
-    monkeypatch.setattr(digests, "_hashed", lambda path: (read.append(path), honest(path))[1])
+    monkeypatch.setattr(digests, "_hashed", hashed)
     return read
 
 
