@@ -73,12 +73,12 @@ def reads(monkeypatch: pytest.MonkeyPatch, planted: None) -> list[Path]:
 
     read: list[Path] = []
     honest = digests._hashed
-    monkeypatch.setattr(digests, "_SETTLED", 0)
 
-    def hashed(path: Path) -> Any:
+    def hashed(path: Path) -> str:
         read.append(path)
         return honest(path)
 
+    monkeypatch.setattr(digests, "_SETTLED", 0)
     monkeypatch.setattr(digests, "_hashed", hashed)
     return read
 
