@@ -23,7 +23,7 @@ from ..study.plan import ReadyModel, Shard, named_targets
 from ..study.spec import MethodChoice, MetricChoice, StudySpec
 from ..types import Dataset, ModelSpec
 
-PACKAGES = ("torch", "torchvision", "timm", "numpy", "scipy", "pandas", "pillow")
+PACKAGES = ("torch", "torchvision", "timm", "numpy", "scipy", "pandas", "pillow", "captum", "scikit-image")
 _TOLD = Path("/proc/driver/nvidia/version")
 _DRIVER = re.compile(r"\b\d{3,}\.\d+(\.\d+)?\b")  # 535.129.03
 

@@ -85,7 +85,7 @@ class CommandPlan:
             BenchError: this process has another engine, or other versions of the modules which such code names.
         """
         if engine_digest() != self.engine:
-            hint = _SAME.format("versions of benchbench, torch, torchvision, pillow, numpy and scipy")
+            hint = _SAME.format("versions of benchbench and of the libraries that make numbers, such as torch")
             raise BenchError("a worker has another version of benchbench or its libraries", where="engine", hint=hint)
         methods = [
             replace(each, plugin=self._here(METHODS, each.plugin), params=self._params_here(each.params))
