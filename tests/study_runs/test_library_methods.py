@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 from pathlib import Path
 
@@ -58,7 +59,8 @@ def test_a_librarys_cost_is_its_own_passes_alone(run: Run) -> None:
 
 def test_what_it_leaves_behind_and_its_known_fault_are_warnings(run: Run) -> None:
     info = json.loads((run.folder / "run.json").read_text())
-    fault = "pytorch-grad-cam GradCAMPlusPlus: it adds an epsilon of 1e-6 to the denominator"
+    version = importlib.metadata.version("grad-cam")
+    fault = f"pytorch-grad-cam GradCAMPlusPlus: in {version} it adds an epsilon of 1e-6 to the denominator"
     left = "pytorch-grad-cam GradCAMPlusPlus leaves in net (3 of 3 maps): gradients of the weights (.grad)"
     assert [any(warning.startswith(start) for warning in info["warnings"]) for start in (fault, left)] == [True, True]
     assert not any("torch-cam GradCAM" in warning for warning in info["warnings"])

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -262,6 +262,15 @@ def test_a_file_that_was_edited_during_the_run_is_refused(
     assert shared.results.equals(done(images, tmp_path / "alone", **{**keys, "processes": 1}).results)
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Ctrl-C counts, also where the tests were started in the background and it is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_after_a_signal_the_shards_that_wait_are_withdrawn(
     number: signal.Signals, images: Tensor, tmp_path: Path, pools_here: PoolsHere, monkeypatch: pytest.MonkeyPatch
