@@ -202,19 +202,25 @@ def _code_of_main(value: Any, seen: set[int]) -> Iterator[bytes]:
     """The code of a class or function of ``__main__``, and of what it names there; the same in every process.
 
     Of numbers, texts and other plain values it is their text; of what is imported nothing.
+
+    Args:
+        seen: ids of the classes and functions that were met. Plain values are told each time: whether two equal ones
+            are the same object differs from process to process.
     """
     value = getattr(value, "__func__", getattr(value, "fget", value))
-    if id(value) in seen:
-        return
-    seen.add(id(value))
     if isinstance(value, (str, int, float, bool, type(None))):
         yield repr(value).encode()
     elif isinstance(value, tuple):
         for part in value:
             yield from _code_of_main(part, seen)
-    elif getattr(value, "__module__", "") != "__main__":
-        return
-    elif isinstance(value, type):
+    elif getattr(value, "__module__", "") == "__main__" and id(value) not in seen:
+        seen.add(id(value))
+        yield from _members_of_main(value, seen)
+
+
+def _members_of_main(value: Any, seen: set[int]) -> Iterator[bytes]:
+    """Of a class its members and bases; of a function its bytecode, its defaults and the names that it uses."""
+    if isinstance(value, type):
         for name, member in sorted(vars(value).items()):
             if name not in _NOT_OF_CODE:
                 yield name.encode()
@@ -223,7 +229,7 @@ def _code_of_main(value: Any, seen: set[int]) -> Iterator[bytes]:
             yield from _code_of_main(base, seen)
     elif inspect.isfunction(value):
         yield _of_code(value.__code__)
-        yield from _code_of_main((value.__defaults__, *(value.__kwdefaults__ or {}).items()), set())
+        yield from _code_of_main((value.__defaults__, *(value.__kwdefaults__ or {}).items()), seen)
         for name in sorted(_names_of(value.__code__) & set(value.__globals__)):
             yield name.encode()
             yield from _code_of_main(value.__globals__[name], seen)

@@ -15,13 +15,14 @@ SCRIPT = """
 import math
 SIZE = 3
 OTHER = 4
+FIRST, SECOND = 100_000, 100_000
 
 def half(x, by=2.0):
     return x / by
 
 class Base:
     def forward(self, x):
-        return half(x) + SIZE
+        return half(x) + SIZE + FIRST - SECOND + len("a text") - len("a text")
 
 class Net(Base):
     steps = 5
@@ -54,6 +55,7 @@ def test_another_process_finds_the_same_digest() -> None:
         ("by=2.0", "by=3.0", False),
         ("SIZE = 3", "SIZE = 4", False),
         ("half(x) + SIZE", "half(x) - SIZE", False),
+        ("FIRST, SECOND = 100_000, 100_000", "FIRST, SECOND = 100_000, 100_001", False),
         ("steps = 5", "steps = 6", False),
         ("range(self.steps)", "range(9)", False),
         ("(lambda y: half(y))", "(lambda y: y)", False),
