@@ -6,8 +6,7 @@ takes. Torch has as many threads as in a worker.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from .dry_run import DryRun
 from .progress import Progress
 from .runner import run
 from .stopping import Stopped
+from .threads import torch_threads
 from .workers.workforce import Workforce
 
 ENOUGH = 15.0  # seconds that a batch may take
@@ -111,7 +111,7 @@ class _Trial:
 
 
 def _trial(study: StudySpec, folder: Path, threads: int) -> _Trial:
-    with _torch_threads(threads):
+    with torch_threads(threads):
         run(study, folder)
     events = last_events(folder)
     trial = _Trial({}, {}, {}, _bytes_of(folder), float(events[-1]["seconds"]))
@@ -124,16 +124,6 @@ def _trial(study: StudySpec, folder: Path, threads: int) -> _Trial:
             if event["event"] == "shard":
                 counts[place] = counts.get(place, 0) + event["images"]
     return replace(trial, seconds=seconds, forwards=forwards, counts=counts)
-
-
-@contextmanager
-def _torch_threads(count: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _bytes_of(folder: Path) -> int:

@@ -23,7 +23,15 @@ def fitting_threads() -> Iterator[None]:
     if usable >= before or any(os.environ.get(name) for name in _ASKED):
         yield
         return
-    torch.set_num_threads(usable)
+    with torch_threads(usable):
+        yield
+
+
+@contextmanager
+def torch_threads(count: int) -> Iterator[None]:
+    """In the block torch has so many threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
     try:
         yield
     finally:

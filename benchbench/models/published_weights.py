@@ -6,7 +6,6 @@ by its path.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import torchvision
 from torch import nn
 
+from ..digests import file_content
 from ..paths import expanded
 
 # Detectors trained with batch norms that add nothing to the variance: torchvision's overwrite_eps, pull request 2933
@@ -38,8 +38,7 @@ def published_weights(name: str, weights: str) -> Any | None:
     if path.name in files:
         return files[path.name]
     try:
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        digest = file_content(path)
     except OSError:  # whoever reads the weights says why
         return None
     digits = {match[1]: each for file, each in files.items() if (match := re.search(r"-([0-9a-f]{8,})\.\w+$", file))}

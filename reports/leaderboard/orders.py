@@ -75,8 +75,8 @@ class Order:
         families = QUALITY_FAMILIES if family == QUALITY else (family,)
         of_family = in_order(comparisons, families=families)
         networks = list(dict.fromkeys(each.key[0] for each in of_family))
-        warned = {str(model["name"]) for model in board.record.info["models"] if model["warning"]}
-        all_disowned = bool(networks) and warned.issuperset(networks)
+        warned = board.warned
+        all_disowned = bool(networks) and warned.keys() >= set(networks)
         disowned = () if all_disowned else tuple(name for name in networks if name in warned)
         trusted = [each for each in of_family if each.key[0] not in disowned]
         gamed = {tuple(map(str, key)) for key in board.gamed}
