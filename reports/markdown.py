@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..errors import BenchError, nearest
 from .escape import markdown
 from .latex.layout import TableLayout, checked, sheets
@@ -87,12 +89,17 @@ def _heading(metric: Metric) -> str:
 
 def _row(marked: Marked, block: Block, row: Row, spread: str) -> str:
     cells = [marked.shown(block, row.method, cell.metric.name, cell.metric.protocol) for cell in row.cells]
-    return joined([markdown(row.method), *(_cell(shown, spread) for shown in cells if shown)])
+    return joined([markdown(row.method) + _numbers(row.notes), *(_cell(shown, spread) for shown in cells if shown)])
 
 
 def _cell(shown: MarksShown, spread: str) -> str:
     cell, mark = shown.cell, shown.mark
     text = markdown(cell.text)
     number = f"**{text}**" if mark.best else f"<ins>{text}</ins>" if mark.second else text
-    number += (DAGGER if mark.worse else "") + "".join(f"<sup>{note}</sup>" for note in cell.notes)
+    number += (DAGGER if mark.worse else "") + _numbers(cell.notes)
     return number + spread_text(shown, spread) + (f"; {mark.share_text}" if mark.share_text else "")
+
+def _numbers(notes: Sequence[int]) -> str:
+    """The numbers of footnotes behind a name or a number."""
+    return "".join(f"<sup>{note}</sup>" for note in notes)
+

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from .escape import markdown
-from .latex.captions import constant_title, images_of, subject
+from .latex.captions import constant_title, images_of, subject, subject_fault
 from .latex.sheet import Sheet, error_text, fails_everywhere, fails_here, offsets_of
 from .latex.table_parts import Column, Line, Scope
 from .leaderboard.board import Metric
@@ -20,8 +22,8 @@ SPREADS = {
 
 def markdown_sheet(sheet: Sheet) -> str:
     """The sheet as a Markdown table with a caption; marks as in LaTeX."""
-    heads = [" · ".join([*map(markdown, column.heads), _heading(sheet, column)]) for column in sheet.columns]
     notes: list[str] = []
+    heads = [" · ".join([*map(markdown, column.heads), _heading(sheet, column, notes)]) for column in sheet.columns]
     rows = [_line(sheet, line, notes) for line in sheet.lines]
     titles = (subject([sheet])[0], constant_title(sheet.scope.blocks))
     lines = [
@@ -55,7 +57,8 @@ def _caption(sheet: Sheet) -> str:
     protocols = "; ".join(f"{markdown(m.title)} {markdown(m.protocol)}, {m.direction}" for m in metrics)
     counted = images_of(sheet.scope.blocks)
     what = f"Mean over {counted}{SPREADS[sheet.spread]}" if counted else "Measured costs"
-    return f"{what}; best in bold, second underlined.{worse}{fails}{rank}{shares} Protocols: {protocols}."
+    fault = f" {markdown(known)}." if (known := subject_fault([sheet])) else ""
+    return f"{what}; best in bold, second underlined.{fault}{worse}{fails}{rank}{shares} Protocols: {protocols}."
 
 
 def shares_text(scope: Scope) -> str:
@@ -65,13 +68,13 @@ def shares_text(scope: Scope) -> str:
     return f" Share of the ceiling: (mean - random) / (ceiling - random); {stamped}." if stamped else ""
 
 
-def _heading(sheet: Sheet, column: Column) -> str:
+def _heading(sheet: Sheet, column: Column, notes: list[str]) -> str:
     if column.rank:
         return "rank ↓"
     if column.share_of:
         return "% of the ceiling"
     if not column.place.metric:
-        return markdown(column.title)
+        return markdown(column.title) + _numbers([sheet.fault(column)], notes)
     return _metric(sheet, sheet.metric(column.place.metric), column.place.metric)
 
 
@@ -84,9 +87,10 @@ def _line(sheet: Sheet, line: Line, notes: list[str]) -> str:
     if line.heading:
         arrow = f" {sheet.metric(line.place.metric).arrow}" if line.place.metric else ""
         fails = FAILS if line.place.metric and fails_everywhere(sheet, line.place.metric) else ""
-        return joined([f"*{markdown(line.text)}*{arrow}{fails}", *("" for _ in sheet.columns)])
-    cells = (_cell(sheet, line, column, notes) for column in sheet.columns)
-    return joined([markdown(line.text), *cells])
+        fault = _numbers([sheet.fault(line)], notes)
+        return joined([f"*{markdown(line.text)}*{fault}{arrow}{fails}", *("" for _ in sheet.columns)])
+    name = markdown(line.text) + _numbers([sheet.fault(line)], notes)
+    return joined([name, *(_cell(sheet, line, column, notes) for column in sheet.columns)])
 
 
 def _cell(sheet: Sheet, line: Line, column: Column, notes: list[str]) -> str:
@@ -95,11 +99,15 @@ def _cell(sheet: Sheet, line: Line, column: Column, notes: list[str]) -> str:
         spread = beside(sheet.spread, "", sheet.interval(line, column), sheet.offsets(line, column))
         return f"{text}{spread}" if text else "–"
     number = f"**{text}**" if sheet.best(shown, line, column) else f"<ins>{text}</ins>" if shown.mark.second else text
-    texts = [note.text for note in shown.footnotes]
-    notes += [text for text in texts if text not in notes]
-    marks = "".join(f"<sup>{notes.index(text) + 1}</sup>" for text in texts)
+    marks = _numbers([note.text for note in shown.footnotes], notes)
     number += DAGGER * shown.mark.worse + FAILS * fails_here(sheet, shown, column) + marks
     return number + spread_text(shown, sheet.spread)
+
+
+def _numbers(texts: Sequence[str], notes: list[str]) -> str:
+    """The numbers of footnotes, which are added where they are new; an empty text has none."""
+    notes += [text for text in dict.fromkeys(texts) if text and text not in notes]
+    return "".join(f"<sup>{notes.index(text) + 1}</sup>" for text in texts if text)
 
 
 def spread_text(shown: MarksShown, spread: str) -> str:

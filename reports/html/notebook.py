@@ -103,7 +103,7 @@ def _rows(tables: Sequence[FamilyTable]) -> Iterator[list[tuple[FamilyTable, Fam
 
 def _row(parts: Sequence[tuple[FamilyTable, FamilyRow]]) -> str:
     row = parts[0][1]
-    name = f"<i>{_text(row.method)}</i>" if row.control else _text(row.method)
+    name = (f"<i>{_text(row.method)}</i>" if row.control else _text(row.method)) + _numbers(row.notes)
     cells = [cell for table, each in parts for cell in ([each.rank] if table.ranked else []) + list(each.cells)]
     return f"<tr><td>{name}</td>{''.join(f'<td>{_cell(cell)}</td>' for cell in cells)}</tr>"
 
@@ -114,12 +114,17 @@ def _cell(cell: FamilyCell) -> str:
     if cell.worse:
         number += f" {DAGGER}{cell.worse}" if cell.counts else DAGGER
     number += PARTIAL if cell.partial and cell.counts else ""
-    number += "".join(f"<sup>{note}</sup>" for note in cell.notes)
+    number += _numbers(cell.notes)
     return f"{number} <small>{_text(cell.interval)}</small>" if cell.interval else number
 
 
+def _numbers(notes: Sequence[int]) -> str:
+    """The numbers of footnotes behind a name or a number."""
+    return "".join(f"<sup>{note}</sup>" for note in notes)
+
+
 def _notes(marked: Marked, tables: Sequence[FamilyTable]) -> Iterator[str]:
-    warnings = loud(marked.board)
+    warnings = loud(marked.board, footnoted=False)
     texts = [legend(marked, tables), hidden(tables), *missing(marked)]
     texts += accuracy(marked.board.record.info)
     texts += [f"Warning: {text}" for text in warnings[:MOST_WARNINGS]]

@@ -34,6 +34,8 @@ def caption(marked: Marked, scope: Scope, spread: Spread, sheets: Sequence[Sheet
     place = place[:1].lower() + place[1:] if named and place.startswith("By ") else place
     opening = f"{latex_breaking(named)}{mark}, {latex_breaking(place)}" if named else latex_breaking(place)
     sentences = [f"{opening}: {latex_breaking(what)}."]
+    if fault := subject_fault(sheets):
+        sentences.append(latex_breaking(f"{fault}."))
     if progress := progress_of(marked.board.record.info):
         sentences.append(rf"\textbf{{Unfinished run: {latex_breaking(progress)}.}}")
     sentences.append("Best in bold, second best underlined.")
@@ -56,7 +58,7 @@ def subject(sheets: Sequence[Sheet]) -> tuple[str, str]:
     lines = [line for sheet in sheets for line in sheet.lines]
     columns = [column for sheet in sheets for column in sheet.columns if not column.rank]
     headings, lines = [line for line in lines if line.heading], [line for line in lines if not line.heading]
-    keys, methods = {line.place.metric for line in lines}, {line.place.method for line in lines}
+    keys = {line.place.metric for line in lines}
     named: list[str] = []
     mark = ""
     key = next(iter(keys)) if len(keys) == 1 else None
@@ -65,9 +67,22 @@ def subject(sheets: Sequence[Sheet]) -> tuple[str, str]:
         unit = f", {metric.unit}" if metric.is_cost and metric.unit else ""
         named.append(f"{metric.title[:1].upper()}{metric.title[1:]} ({metric.direction}{unit})")
         mark = r"$^{\ddagger}$" if fails_everywhere(sheets[0], key) else ""
-    if len(methods) == 1 and "" not in methods and sheets[0].corner != "Method" and not headings:
-        named.append(next(iter(methods)))
+    if method := _only_method(sheets):
+        named.append(method)
     return " of ".join(named), mark
+
+
+def subject_fault(sheets: Sequence[Sheet]) -> str:
+    """The known fault of the method that all numbers are of, where no heading names it; else empty."""
+    return sheets[0].faults.get(_only_method(sheets), "")
+
+
+def _only_method(sheets: Sequence[Sheet]) -> str:
+    """The method that all numbers are of, where no line or heading names it; else empty."""
+    lines = [line for sheet in sheets for line in sheet.lines]
+    methods = {line.place.method for line in lines if not line.heading}
+    named = sheets[0].corner == "Method" or any(line.heading for line in lines)
+    return methods.pop() if len(methods) == 1 and not named else ""
 
 
 def paragraph(marked: Marked, scope: Scope, spread: Spread, *, rank: bool, share: bool) -> str:

@@ -6,11 +6,12 @@ from collections.abc import Iterator, Sequence
 
 from ..escape import latex_breaking, one_line
 from ..leaderboard.board import Block, Metric
+from ..leaderboard.footnotes import Footnote
 from ..leaderboard.marks import Marked, MarksShown
 from ..number_format import fixed, p_value, within
 from .captions import constant_title, short_titles
 from .sheet import SEP, width
-from .tabular import GREY, number_text
+from .tabular import GREY, number_text, raised_numbers
 
 HEADS = ("n", "mean", "interval", "median", "rank", "group", "$p$")
 TEXT = 340.0
@@ -31,7 +32,7 @@ def render(marked: Marked) -> str:
         for number, (block, metric) in enumerate(groups)
         for line in (
             *_group(marked, block, metric, labels[block.title], notes, first=number == 0),
-            *_shares(marked, block, metric, labels[block.title]),
+            *_shares(marked, block, metric, labels[block.title], notes),
         )
     ]
     lines = [
@@ -83,12 +84,8 @@ def _group(marked: Marked, block: Block, metric: Metric, label: str, notes: list
     yield _heading(heading, first=first)
     for name, shown in _cells(marked, block, metric):
         grey = f"{GREY} " if name in marked.board.controls else ""
-        marks = []
-        for note in (footnote.text for footnote in shown.footnotes):
-            if note not in notes:
-                notes.append(note)
-            marks.append(str(notes.index(note) + 1))
-        raised = rf"$^{{{','.join(marks)}}}$" if marks else ""
+        texts = [note.text for note in (*_faults(marked, name), *shown.footnotes)]
+        raised = raised_numbers(texts, notes)
         count, mean, *rest = _texts(shown)
         number = number_text(mean)
         if shown.mark.best:
@@ -99,7 +96,12 @@ def _group(marked: Marked, block: Block, metric: Metric, label: str, notes: list
         yield " & ".join(grey + text if text else "" for text in texts) + r" \\"
 
 
-def _shares(marked: Marked, block: Block, metric: Metric, label: str) -> Iterator[str]:
+def _faults(marked: Marked, method: str) -> list[Footnote]:
+    """The footnotes that hold of all rows of a method."""
+    return [note for note in marked.faults if method in note.methods]
+
+
+def _shares(marked: Marked, block: Block, metric: Metric, label: str, notes: list[str]) -> Iterator[str]:
     """Each method's share of the ceiling, in percent, with its interval; nothing for a metric without a ceiling."""
     if not metric.ceiling:
         return
@@ -108,7 +110,8 @@ def _shares(marked: Marked, block: Block, metric: Metric, label: str) -> Iterato
         share = shown.mark.share_number
         if share:
             grey = f"{GREY} " if name in marked.board.controls else ""
-            texts = [latex_breaking(name), "", number_text(share), number_text(shown.mark.share_interval)]
+            raised = raised_numbers([note.text for note in _faults(marked, name)], notes)
+            texts = [latex_breaking(name) + raised, "", number_text(share), number_text(shown.mark.share_interval)]
             texts += [""] * (len(HEADS) - 3)
             yield " & ".join(grey + text if text else "" for text in texts) + r" \\"
 

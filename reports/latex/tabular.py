@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ..escape import latex, latex_breaking, one_line
 from ..leaderboard.board import Metric
@@ -64,6 +64,7 @@ def _heading(sheet: Sheet, column: Column) -> str:
     if cited:
         words.pop()
     name = r"\\".join(latex(line) for line in words)
+    name += raised_numbers([sheet.fault(column)], sheet.notes)
     after = r"\,$\downarrow$" if column.rank else _marks_of_metric(sheet, sheet.metric(key), key) if key else ""
     cite = rf"\\\cite{{{cited}}}" if cited else ""
     return rf"\begin{{tabular}}[b]{{@{{}}c@{{}}}}{name}{after}{cite}\end{{tabular}}"
@@ -83,6 +84,7 @@ def _line(sheet: Sheet, line: Line, first: bool) -> Iterator[str]:
         yield rf"\cmidrule(lr){{1-{len(sheet.columns) + 1}}}"
     shown_cells = [sheet.cell(line, column) for column in sheet.columns]
     cells = zip(sheet.columns, shown_cells, strict=True)
+    name = _name(sheet, line)  # before the cells: its footnote has the lower number
     means = [_grey(sheet, line, column) + _mean(sheet, line, column, shown) for column, shown in cells]
     grey = GREY + " " if line.control else ""
     texts = [sheet.interval(line, column) for column in sheet.columns]
@@ -90,7 +92,7 @@ def _line(sheet: Sheet, line: Line, first: bool) -> Iterator[str]:
         rf"{_grey(sheet, line, column)}\scriptsize {number_text(text)}" if text else ""
         for column, text in zip(sheet.columns, texts, strict=True)
     ]
-    head = " & ".join([grey + _name(sheet, line), *means]) + r" \\"
+    head = " & ".join([grey + name, *means]) + r" \\"
     if sheet.spread != "interval" or not any(intervals):
         yield head
         return
@@ -101,16 +103,18 @@ def _line(sheet: Sheet, line: Line, first: bool) -> Iterator[str]:
 def _group(sheet: Sheet, line: Line) -> str:
     """A heading over the lines of a setting, a metric or both."""
     key = line.place.metric
-    marks = _marks_of_metric(sheet, sheet.metric(key), key) if key else ""
+    marks = raised_numbers([sheet.fault(line)], sheet.notes)
+    marks += _marks_of_metric(sheet, sheet.metric(key), key) if key else ""
     cite = sheet.cited.metrics.get(key, "") if key else sheet.cited.methods.get(line.place.method, "")
     wide = sheet.total_width - 2 * SEP - (20 if marks or cite else 0)
     return r"\itshape " + _headline(line.text, wide, marks + _cite(cite), r"\raggedright")
 
 
 def _name(sheet: Sheet, line: Line) -> str:
-    """The name of a line, with its citation where the line stands for a method."""
+    """The name of a line, with its footnote and its citation where the line stands for a method."""
     named = line.place.method if line.text == line.place.method else ""
-    return latex_breaking(line.text) + _cite(sheet.cited.methods.get(named, ""))
+    raised = raised_numbers([sheet.fault(line)], sheet.notes)
+    return latex_breaking(line.text) + raised + _cite(sheet.cited.methods.get(named, ""))
 
 
 def _cite(key: str) -> str:
@@ -138,7 +142,7 @@ def _mean(sheet: Sheet, line: Line, column: Column, shown: MarksShown | None) ->
     number = pad + number + _beside(sheet, line, column)
     slot = slot_width(sheet, column)
     marks = _marks(shown, sheet.notes, fails_here(sheet, shown, column)) if shown else []
-    raised = rf"$^{{{','.join(marks)}}}$" if marks else ""
+    raised = _raised(marks)
     return rf"{number}\makebox[{slot:.0f}pt][l]{{{raised}}}" if slot else number
 
 
@@ -162,8 +166,19 @@ def number_text(text: str) -> str:
 def _marks(shown: MarksShown, notes: list[str], fails: bool) -> list[str]:
     """The dagger, and the numbers of the footnotes, which are added where they are new."""
     marks = [r"\dagger"] * shown.mark.worse + [FAILS] * fails
-    for text in (note.text for note in shown.footnotes):
-        if text not in notes:
-            notes.append(text)
-        marks.append(str(notes.index(text) + 1))
-    return marks
+    return marks + _numbers([note.text for note in shown.footnotes], notes)
+
+
+def _numbers(texts: Sequence[str], notes: list[str]) -> list[str]:
+    """The numbers of footnotes, which are added where they are new; an empty text has none."""
+    notes += [text for text in dict.fromkeys(texts) if text and text not in notes]
+    return [str(notes.index(text) + 1) for text in texts if text]
+
+
+def raised_numbers(texts: Sequence[str], notes: list[str]) -> str:
+    """The raised numbers of footnotes, which are added to the notes where they are new; an empty text has none."""
+    return _raised(_numbers(texts, notes))
+
+
+def _raised(marks: Sequence[str]) -> str:
+    return rf"$^{{{','.join(marks)}}}$" if marks else ""

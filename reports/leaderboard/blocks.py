@@ -92,11 +92,16 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """One method of a block."""
+    """One method of a block.
+
+    Attributes:
+        notes: numbers of the block's footnotes that hold of the whole row: the method's known fault.
+    """
 
     method: str
     control: bool
     cells: tuple[Cell, ...]
+    notes: tuple[int, ...] = ()
 
     def cell(self, metric: Metric) -> Cell:
         """The cell of a metric and protocol of this row.
@@ -152,8 +157,13 @@ class Block:
 
     def notes(self, cost: bool) -> tuple[tuple[int, str], ...]:
         """The numbers and texts of the footnotes that the quality table, or the cost table, refers to."""
-        used = {note for row in self.rows for cell in row.of_kind(cost) for note in cell.notes}
+        of_rows = {note for row in self.rows for note in row.notes}
+        used = of_rows | {note for row in self.rows for cell in row.of_kind(cost) for note in cell.notes}
         return tuple((number, note.text) for number, note in enumerate(self.footnotes, start=1) if number in used)
+
+    def causes(self, row: Row) -> str:
+        """What holds of the whole row, in words for a tooltip; empty where nothing does."""
+        return "; ".join(self.footnotes[note - 1].cause.text for note in row.notes)
 
     @property
     def images(self) -> int:

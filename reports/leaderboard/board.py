@@ -39,7 +39,7 @@ from .blocks import Block as Block
 from .blocks import Cell as Cell
 from .blocks import Metric as Metric
 from .blocks import Row as Row
-from .footnotes import Gap, Notes
+from .footnotes import Fault, Gap, Notes
 from .suite_report import SuiteReport, suite_report
 
 BLOCK = ["model", "dataset", "layer"]
@@ -144,6 +144,11 @@ class Board:
         return frozenset(method["name"] for method in self.record.info["methods"] if method["control"])
 
     @cached_property
+    def faults(self) -> dict[str, Fault]:
+        """By method, what is known to be wrong with its implementation; without the methods of which nothing is."""
+        return {method["name"]: Fault(method["note"]) for method in self.record.info["methods"] if method.get("note")}
+
+    @cached_property
     def metrics(self) -> tuple[Metric, ...]:
         """In the study's order.
 
@@ -240,8 +245,10 @@ class Board:
         return sorted(rows["method"].unique(), key=lambda name: name in self.controls)
 
     def _row(self, name: str, places: Mapping[Any, tuple[int, Any]], metrics: Sequence[Metric], notes: Notes) -> Row:
+        fault = self.faults.get(name)
+        noted = (notes.number(name, fault),) if fault else ()
         cells = [self._cell(m, name, places.get((name, m.name, m.protocol)), notes) for m in metrics]
-        return Row(name, name in self.controls, tuple(cells))
+        return Row(name, name in self.controls, tuple(cells), noted)
 
     def _cell(self, metric: Metric, method: str, row_at: tuple[int, Any] | None, notes: Notes) -> Cell:
         if row_at is None:

@@ -59,9 +59,9 @@ class CostTable:
         texts = (group.block.footnotes[note - 1].text for group in self.groups for note in _notes(group.block))
         return tuple(dict.fromkeys(texts))
 
-    def numbers(self, group: CostGroup, cell: Cell) -> list[int]:
-        """The numbers of a cell's footnotes in this table, from 1."""
-        return [self.notes.index(group.block.footnotes[note - 1].text) + 1 for note in cell.notes]
+    def numbers(self, group: CostGroup, part: Cell | Row) -> list[int]:
+        """The numbers of the footnotes of a cell or of a whole row in this table, from 1."""
+        return [self.notes.index(group.block.footnotes[note - 1].text) + 1 for note in part.notes]
 
 
 def cost_tables(blocks: Sequence[Block]) -> tuple[CostTable, ...]:
@@ -112,7 +112,7 @@ def _with(block: Block, metrics: dict[tuple[str, str], Metric]) -> Block:
         return metrics.get(_key(metric), metric)
 
     rows = tuple(
-        Row(row.method, row.control, tuple(replace(cell, metric=even(cell.metric)) for cell in row.cells))
+        replace(row, cells=tuple(replace(cell, metric=even(cell.metric)) for cell in row.cells))
         for row in block.rows
     )
     return replace(block, metrics=tuple(map(even, block.metrics)), rows=rows)

@@ -58,12 +58,18 @@ class FamilyColumn:
 
 @dataclass(frozen=True)
 class FamilyRow:
-    """One method: its mean rank over the family's metrics and settings, and a cell for each column."""
+    """One method: its mean rank over the family's metrics and settings, and a cell for each column.
+
+    Attributes:
+        notes: numbers of the footnotes on the method's known fault: the block's of a single setting, else of
+            ``Marked.faults``.
+    """
 
     method: str
     control: bool
     rank: FamilyCell
     cells: tuple[FamilyCell, ...]
+    notes: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -117,13 +123,21 @@ def _table(marked: Marked, family: str, metrics: Sequence[Metric], order: Sequen
     kept = tuple(column for column in columns if column not in beaten)
     cells = [_over_settings(marked, c, order) if many else _of_setting(marked, c, order) for c in kept]
     ranks = {} if family == COST_FAMILY else _family_ranks(marked, family)
-    rank_cells = _best_marked([ranks.get(name, EMPTY) for name in order])
+    rank_cells, notes = _best_marked([ranks.get(name, EMPTY) for name in order]), _notes(marked)
     rows = [
-        FamilyRow(name, name in board.controls, rank_cells[i], tuple(column[i] for column in cells))
+        FamilyRow(name, name in board.controls, rank_cells[i], tuple(column[i] for column in cells), notes.get(name, ()))
         for i, name in enumerate(order)
         if not (many and name in board.controls)
     ]
     return FamilyTable(family, kept, tuple(rows), bool(ranks), tuple(column.metric for column in beaten))
+
+
+def _notes(marked: Marked) -> dict[str, tuple[int, ...]]:
+    """By method, the numbers of the footnotes that hold of its whole row."""
+    if len(marked.board.blocks) == 1:
+        return {row.method: row.notes for row in marked.board.blocks[0].rows}
+    numbered = enumerate(marked.faults, start=1)
+    return {method: (number,) for number, note in numbered for method in note.methods}
 
 
 def _column(marked: Marked, metric: Metric) -> FamilyColumn:

@@ -1,9 +1,10 @@
-"""Footnotes of a leaderboard: why a cell is not complete, said once of all methods that it holds of."""
+"""Footnotes of a leaderboard: why a cell is not complete, and the known fault of a method, each said once."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from ...formatting import join_words, plural
 from .. import number_format
@@ -56,11 +57,29 @@ class Gap:
 
 
 @dataclass(frozen=True)
+class Fault:
+    """What is known to be wrong with a method's implementation: it holds of every number of the method's row.
+
+    Attributes:
+        known: the fault, as run.json has it.
+    """
+
+    known: str
+
+    @property
+    def text(self) -> str:
+        return f"known fault: {self.known.strip().rstrip('.')}"
+
+
+Cause: TypeAlias = Gap | Fault
+
+
+@dataclass(frozen=True)
 class Footnote:
-    """A gap, and the methods that have it."""
+    """A gap or a known fault, and the methods that have it."""
 
     methods: tuple[str, ...]
-    gap: Gap
+    cause: Cause
 
     @property
     def names(self) -> str:
@@ -68,7 +87,7 @@ class Footnote:
 
     @property
     def text(self) -> str:
-        return f"{self.names}: {self.gap.text}"
+        return f"{self.names}: {self.cause.text}"
 
     def without(self, methods: Collection[str]) -> Footnote | None:
         """The footnote without some methods; None where it holds of no other."""
@@ -80,21 +99,30 @@ class Notes:
     """A block's footnotes as they come: what holds of several methods is one footnote."""
 
     def __init__(self) -> None:
-        self.methods: dict[Gap, list[str]] = {}
+        self.methods: dict[Cause, list[str]] = {}
 
-    def number(self, method: str, gap: Gap) -> int:
-        """The number of the gap's footnote, from 1, which now holds of the method too."""
-        if method not in self.methods.setdefault(gap, []):
-            self.methods[gap].append(method)
-        return list(self.methods).index(gap) + 1
+    def number(self, method: str, cause: Cause) -> int:
+        """The number of the cause's footnote, from 1, which now holds of the method too."""
+        if method not in self.methods.setdefault(cause, []):
+            self.methods[cause].append(method)
+        return list(self.methods).index(cause) + 1
 
     @property
     def footnotes(self) -> tuple[Footnote, ...]:
-        return tuple(Footnote(tuple(methods), gap) for gap, methods in self.methods.items())
+        return tuple(Footnote(tuple(methods), cause) for cause, methods in self.methods.items())
+
+
+def faults_over(settings: Iterable[Sequence[Footnote]]) -> tuple[Footnote, ...]:
+    """The known faults in the footnotes of several settings, each once, with every method that has it."""
+    notes = Notes()
+    for note in (note for footnotes in settings for note in footnotes if isinstance(note.cause, Fault)):
+        for method in note.methods:
+            notes.number(method, note.cause)
+    return notes.footnotes
 
 
 def over_settings(settings: Sequence[Sequence[Footnote]]) -> list[str]:
-    """The footnotes of several settings, each once, with the number of settings that have it.
+    """The footnotes on the gaps of several settings, each once, with the number of settings that have it.
 
     Footnotes that differ in no more than the number of images without a value are one.
 
@@ -104,7 +132,8 @@ def over_settings(settings: Sequence[Sequence[Footnote]]) -> list[str]:
     alike: dict[tuple[str, Gap], list[tuple[int, Gap]]] = {}
     for setting, footnotes in enumerate(settings):
         for note in footnotes:
-            alike.setdefault((note.names, note.gap.kind), []).append((setting, note.gap))
+            if isinstance(note.cause, Gap):
+                alike.setdefault((note.names, note.cause.kind), []).append((setting, note.cause))
     return [
         f"{names}: {_gap_text([gap for _, gap in gaps])} "
         f"({len({setting for setting, _ in gaps})} of {plural(len(settings), 'setting')})"

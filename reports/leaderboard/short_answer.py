@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from ...formatting import plural
@@ -11,7 +11,7 @@ from ...stats import DECIMALS, QUALITY
 from ..number_format import fixed, merged, share
 from . import summary
 from .answer import COMPARISON, Answer
-from .footnotes import over_settings
+from .footnotes import Fault, over_settings
 from .marks import Marked
 from .stability import stability_text
 
@@ -63,19 +63,31 @@ def settings(marked: Marked) -> str:
 
 
 def missing(marked: Marked, folded: Collection[str] = ()) -> list[str]:
-    """Why numbers are missing or not comparable: each reason once, with the number of its settings.
+    """Known faults of methods, and why numbers are missing or not comparable: each once, the latter with its settings.
+
+    Every known fault is listed, as the names of methods point to it; of the reasons for missing numbers the first.
 
     Args:
         folded: methods of which nothing is said, as the tables do not list them.
     """
     blocks = marked.board.blocks
-    noted = [[(at, note.without(folded)) for at, note in enumerate(b.footnotes, start=1)] for b in blocks]
     if len(blocks) == 1:
-        notes = [f"({number}) {note.text}" for number, note in noted[0] if note]
+        noted = [(at, note.without(folded)) for at, note in enumerate(blocks[0].footnotes, start=1)]
+        left = [(f"({number}) {note.text}", isinstance(note.cause, Fault)) for number, note in noted if note]
     else:
-        notes = over_settings([[note for _, note in footnotes if note] for footnotes in noted])
-    more = len(notes) - MOST_NOTES
-    return notes if more <= 0 else [*notes[:MOST_NOTES], f"and {plural(more, 'note')} more in the report"]
+        faults = [(at, note.without(folded)) for at, note in enumerate(marked.faults, start=1)]
+        left = [(f"({number}) {note.text}", True) for number, note in faults if note]
+        gaps = [[note for each in block.footnotes if (note := each.without(folded))] for block in blocks]
+        left += [(text, False) for text in over_settings(gaps)]
+    return _first_gaps(left)
+
+
+def _first_gaps(notes: Sequence[tuple[str, bool]]) -> list[str]:
+    """The notes on faults, and the first of the others; ``notes``: each with whether it is on a fault."""
+    gaps = [text for text, fault in notes if not fault]
+    shown, more = set(gaps[:MOST_NOTES]), len(gaps) - MOST_NOTES
+    texts = [text for text, fault in notes if fault or text in shown]
+    return texts if more <= 0 else [*texts, f"and {plural(more, 'note')} more in the report"]
 
 
 def accuracy(info: Mapping[str, Any]) -> list[str]:

@@ -58,7 +58,7 @@ def _pieces(table: FamilyTable, width: int) -> Iterator[_Piece]:
     """The columns, as many at a time as fit beside the methods."""
     rows = [row for row in table.rows if not row.control][:MOST_METHODS]
     rows += [row for row in table.rows if row.control]
-    names = [Text(one_line(row.method)) for row in rows]
+    names = [Text(one_line(row.method)).append_text(_numbers(row.notes)) for row in rows]
     first = [_Column(Text(one_line(table.family)), names, max(NAME, width // 4))]
     if table.ranked:
         first.append(_Column(Text("mean\nrank"), _texts([row.rank for row in rows])))
@@ -137,4 +137,9 @@ def _marks(cell: FamilyCell) -> Text:
     marks = Text(f" {DAGGER}{cell.worse}" if cell.counts and cell.worse else DAGGER if cell.worse else "")
     if cell.partial and cell.counts:
         marks.append(PARTIAL, style="yellow")
-    return marks.append("".join(f" ({note})" for note in cell.notes), style="yellow")
+    return marks.append_text(_numbers(cell.notes))
+
+
+def _numbers(notes: Sequence[int]) -> Text:
+    """The numbers of footnotes behind a name or a number."""
+    return Text("".join(f" ({note})" for note in notes), style="yellow")

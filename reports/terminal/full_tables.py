@@ -85,9 +85,13 @@ def _table(marked: Marked, block: Block, metrics: Sequence[Metric], cost: bool) 
         table.add_column(_heading(metric), justify="right", no_wrap=True, vertical="top")
     for rows, style in ((block.methods, ""), (block.controls, "dim")):
         for row in rows:
-            table.add_row(Text(one_line(row.method)), *_cells(marked, block, row, metrics), style=style)
+            table.add_row(_name(row), *_cells(marked, block, row, metrics), style=style)
         table.add_section()
     return table
+
+
+def _name(row: Row) -> Text:
+    return Text(one_line(row.method)).append(_numbers(row.notes), style="yellow")
 
 
 def _heading(metric: Metric) -> Text:
@@ -107,7 +111,7 @@ def _cell(shown: MarksShown) -> Text:
     cell, mark = shown.cell, shown.mark
     style = "bold" if mark.best else "underline" if mark.second else ""
     text = Text.assemble((cell.text, style), DAGGER if mark.worse else "")
-    text.append("".join(f" ({note})" for note in cell.notes), style="yellow")
+    text.append(_numbers(cell.notes), style="yellow")
     if cell.interval:
         text.append(f"\n{cell.interval[1:-1].replace(', ', ' ')}", style="dim")
     if mark.share_short:
@@ -115,3 +119,8 @@ def _cell(shown: MarksShown) -> Text:
     if mark.rank == mark.rank:
         text.append(f"\n#{mark.rank:.1f} {mark.letters}", style="dim")
     return text
+
+def _numbers(notes: Sequence[int]) -> str:
+    """The numbers of footnotes behind a name or a number."""
+    return "".join(f" ({note})" for note in notes)
+

@@ -65,8 +65,10 @@ class Overview:
             yield Text(one_line(scores))
 
     def _warnings(self, console: Console, width: int) -> Iterator[Text]:
-        """The warnings, as many as fit in a few lines."""
-        texts = [Text(f"Warning: {one_line(text)}", style="yellow") for text in loud(self.marked.board)]
+        """The warnings, as many as fit in a few lines; without those that the tables above have as footnotes."""
+        tables = self.verbose or not self.marked.board.suite
+        warnings = loud(self.marked.board, footnoted=not tables)
+        texts = [Text(f"Warning: {one_line(text)}", style="yellow") for text in warnings]
         lines = 0
         for place, text in enumerate(texts):
             lines += len(text.wrap(console, width))

@@ -1,0 +1,264 @@
+"""A known fault of another library's method: a footnote on its row in every format, and on no other row."""
+
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import replace
+from html import unescape
+from typing import TypeAlias
+
+import pandas as pd
+import pytest
+from rich.console import Console, RenderableType
+
+from benchbench.reports import leaderboard_files as tables
+from benchbench.reports.escape import latex_breaking, markdown
+from benchbench.reports.html.notebook import notebook
+from benchbench.reports.html.page import Page
+from benchbench.reports.latex import leaderboard as latex
+from benchbench.reports.leaderboard.board import Board
+from benchbench.reports.leaderboard.costs import cost_tables
+from benchbench.reports.leaderboard.footnotes import Fault, Footnote, Gap, Notes, faults_over, over_settings
+from benchbench.reports.leaderboard.marks import Marked
+from benchbench.reports.leaderboard.selected import selected
+from benchbench.reports.leaderboard.selection import Selection
+from benchbench.reports.leaderboard.short_answer import missing
+from benchbench.reports.leaderboard.summary import loud
+from benchbench.reports.table_options import TableOptions
+from benchbench.reports.terminal.full_tables import FullTables
+from benchbench.reports.terminal.overview import Overview
+from benchbench.results.record import Record
+
+from .fake import Fake, fake_record
+from .reading import Element, words
+from .shared import elements_of, html_of, marked_of
+
+METHODS = ("cam", "gradcam", "layercam", "scorecam")
+NAMES = (*METHODS, "random")
+SIGN = "in 1.5.7 the sign of the component is arbitrary"
+ODD = "in 0.5.0 <script>window.hacked=1</script> its g^2 & 100 % of $x_1$ | \\ *two* `masks`"
+FAULTS = {"gradcam": SIGN, "scorecam": SIGN, "layercam": ODD}
+TEXTS = {1: f"gradcam and scorecam: known fault: {SIGN}", 2: f"layercam: known fault: {ODD}"}
+Shown: TypeAlias = dict[str, str]  # by method, the text of its footnote
+
+
+def with_faults(record: Record) -> Record:
+    """The record with the faults as a run of these methods writes them: the entry's note, and a warning."""
+    known = [{**m, "note": FAULTS[m["name"]]} if m["name"] in FAULTS else m for m in record.info["methods"]]
+    told = [f"{name}: {fault}" for name, fault in FAULTS.items()]
+    return replace(record, info={**record.info, "methods": known, "warnings": [*record.info["warnings"], *told]})
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Record:
+    """One setting; cam has no value, so that cells have a footnote too."""
+    fake = Fake(layers=["last"], methods=METHODS, controls=["random"], quality=["deletion"], samples=tuple("abcdef"))
+    return with_faults(fake_record(tmp_path_factory.mktemp("alone"), fake))
+
+
+@pytest.fixture(scope="module")
+def several(tmp_path_factory: pytest.TempPathFactory) -> Record:
+    """Two networks."""
+    fake = Fake(
+        models=["tinynet", "othernet"],
+        layers=["last"],
+        methods=METHODS,
+        controls=["random"],
+        quality=["deletion", "increase"],
+        samples=tuple("abcdef"),
+    )
+    return with_faults(fake_record(tmp_path_factory.mktemp("several"), fake))
+
+
+WANTED = {name: TEXTS[1] for name in ("gradcam", "scorecam")} | {"layercam": TEXTS[2]}
+
+
+def test_two_methods_with_one_fault_share_a_footnote(alone: Record) -> None:
+    (block,) = Board(alone).blocks
+    numbers = {row.method: row.notes for row in block.rows}
+    assert numbers["gradcam"] == numbers["scorecam"]
+    assert len(numbers["layercam"]) == 1
+    assert numbers["layercam"] != numbers["gradcam"]
+    assert (numbers["cam"], numbers["random"]) == ((), ())
+    for cost in (False, True):
+        texts = dict(block.notes(cost))
+        assert {row.method: texts[note] for row in block.rows for note in row.notes} == WANTED
+    gaps = {note for row in block.rows for cell in row.cells for note in cell.notes}
+    assert gaps.isdisjoint({note for row in block.rows for note in row.notes})
+
+
+def test_the_cost_table_numbers_it_among_its_footnotes(several: Record) -> None:
+    for table in cost_tables(Board(several).blocks):
+        for group in table.groups:
+            texts = {r.method: [table.notes[n - 1] for n in table.numbers(group, r)] for r in group.block.rows}
+            assert {name: shown for name, (shown,) in ((n, t) for n, t in texts.items() if t)} == WANTED
+
+
+def printed(shown: RenderableType) -> str:
+    console = Console(width=300, record=True, file=io.StringIO())
+    console.print(shown)
+    return console.export_text()
+
+
+def of_text(text: str, row: str, mark: str, note: str) -> list[Shown]:
+    """By method, the text of its footnote, for every row of a text; the patterns are of a row, a mark and a note."""
+    notes = {number: words(body) for number, body in re.findall(note, text, flags=re.MULTILINE)}
+    rows = [(m[1], re.findall(mark, m[2])) for m in re.finditer(row, text, flags=re.MULTILINE) if m[1] in NAMES]
+    assert {name for name, _ in rows} >= set(METHODS)
+    return [{name: notes[number]} if numbers else {name: ""} for name, numbers in rows for number in numbers or [""]]
+
+
+def checked(rows: list[Shown], wanted: Shown) -> None:
+    """Every row of a method with a fault has its text, and no other row has one."""
+    for row in rows:
+        ((name, text),) = row.items()
+        assert text == wanted.get(name, ""), name
+
+
+@pytest.mark.parametrize("fixture", ["alone", "several"])
+@pytest.mark.parametrize("verbose", [False, True])
+def test_the_terminal(fixture: str, verbose: bool, request: pytest.FixtureRequest) -> None:
+    marked = marked_of(request.getfixturevalue(fixture))
+    text = printed(Overview(marked, verbose))
+    parts = text.split("layer-end") if not verbose else [printed(FullTables(marked))]
+    for part in parts:
+        if verbose and fixture == "several":  # the footnotes are those of the setting: both are alike
+            part = part[: part.index("othernet")]
+        rows = of_text(part, r"(?:^|(?<=   ))\s*(\w+)((?: \(\d+\))*)(?= )", r"\((\d+)\)", r"^\((\d+)\) (.*)$")
+        checked([row for row in rows if "not applicable" not in next(iter(row.values()))], WANTED)
+    assert "Warning: gradcam" not in text, "the footnote says it"
+    assert words(text).count(f"known fault: {SIGN}") == (2 if verbose and fixture == "several" else 1)
+
+
+def sheets_of(marked: Marked, **options: str) -> str:
+    return tables.render_table(marked, "markdown", TableOptions(**options))  # type: ignore[arg-type]
+
+
+def test_markdown(alone: Record, several: Record) -> None:
+    wanted = {name: words(markdown(text)) for name, text in WANTED.items()}
+    row, mark, note = r"^\| (\w+)((?:<sup>\d+</sup>)*) \|", r"<sup>(\d+)</sup>", r"^(\d+)\. (.*)$"
+    checked(of_text(sheets_of(marked_of(alone)), row, mark, note), wanted)
+    checked(of_text(sheets_of(marked_of(several), columns="networks"), row, mark, note), wanted)
+    headings = sheets_of(marked_of(several), rows="networks")
+    checked(of_text(headings, r"^\| \*(\w+)\*((?:<sup>\d+</sup>)*) \|", mark, note), wanted)
+    columns = sheets_of(marked_of(several), rows="networks", columns="methods")
+    checked(of_text(columns, r"(?<=\| )(\w+)((?:<sup>\d+</sup>)*)(?= \|)", mark, note), wanted)
+    single = selected(marked_of(several), Selection(methods=("gradcam",)))
+    assert f"gradcam: known fault: {SIGN}." in sheets_of(single, rows="networks")
+
+
+def tex(marked: Marked, style: str = "full", **options: str) -> str:
+    return latex.render(marked, style, "none", **options).replace(r"\allowbreak{}", "")  # type: ignore[arg-type]
+
+
+def test_latex(alone: Record, several: Record) -> None:
+    wanted = {name: words(latex_breaking(text).replace(r"\allowbreak{}", "")) for name, text in WANTED.items()}
+    grey = r"(?:\\leavevmode\\color\{black!60\} )?"
+    row, mark = rf"^{grey}(\w+)(\$\^\{{[\d,]+\}}\$)? &", r"\d+"
+    note = r"\$\^\{(\d+)\}\$\\,(.*?)\.(?=\\\\ \$\^\{\d+\}\$|\}$|\\par$)"
+    texts = [tex(marked_of(alone)), tex(marked_of(alone), "compact"), tex(marked_of(several), columns="networks")]
+    for text in texts:
+        checked(of_text(text, row, mark, note), wanted)
+    whole = of_text(tex(marked_of(several), "supplementary"), row, mark, note)
+    checked([each for each in whole if "not applicable" not in next(iter(each.values()))], wanted)
+    headings = tex(marked_of(several), rows="networks")
+    checked(of_text(headings, r"\\itshape (\w+)(\$\^\{\d+\}\$)?", mark, note), wanted)
+    columns = tex(marked_of(several), rows="networks", columns="methods")
+    checked(of_text(columns, r"\{@\{\}c@\{\}\}(\w+)(\$\^\{\d+\}\$)?\\end", mark, note), wanted)
+    single = tex(selected(marked_of(several), Selection(methods=("gradcam",))), rows="networks")
+    assert f"gradcam: known fault: {SIGN}." in single[: single.index(r"\label")], "the caption"
+
+
+@pytest.mark.parametrize("fixture", ["alone", "several"])
+def test_a_notebook(fixture: str, request: pytest.FixtureRequest) -> None:
+    text = notebook(marked_of(request.getfixturevalue(fixture)))
+    row = r"<tr><td>(?:<i>)?(\w+)(?:</i>)?((?:<sup>\d+</sup>)*)</td>"
+    rows = of_text(text, row, r"<sup>(\d+)</sup>", r"<small>\((\d+)\) (.*?)</small>")
+    checked([{name: unescape(text)} for each in rows for name, text in each.items()], WANTED)
+    assert "Warning: gradcam" not in text, "the footnote says it"
+    assert "<script" not in text
+
+
+def rows_of(table: Element) -> list[tuple[str, Element]]:
+    """The rows of a table of the page that have a method's name, and their headings."""
+    heads = [head for head in table.all("th") if head.attributes.get("scope") == "row"]
+    return [(head.all("bdi")[0].text, head) for head in heads if head.all("bdi")]
+
+
+def test_the_page(several: Record) -> None:
+    root = elements_of(several)
+    notes = {e.attributes["id"]: words(e.text) for e in root.all("li") if "-note-" in e.attributes.get("id", "")}
+    kinds = {"Quality: ": 2, "Cost: ": 2}
+    for region in (e for e in root.all("div") if e.attributes.get("role") == "region"):
+        kind = next((kind for kind in kinds if region.attributes["aria-label"].startswith(kind)), "")
+        if not kind:
+            continue
+        kinds[kind] -= 1
+        rows = rows_of(region)
+        assert [name for name, _ in rows] == list(NAMES)
+        for name, head in rows:
+            linked = [notes[link.attributes["href"][1:]] for link in head.all("a")]
+            assert linked == [WANTED[name]] * (name in WANTED)
+            assert head.attributes.get("title", "") == (f"known fault: {FAULTS[name]}" if name in FAULTS else "")
+    assert kinds == {"Quality: ": 0, "Cost: ": 0}
+
+
+def test_the_other_tables_of_the_page_name_the_fault_behind_the_method(several: Record) -> None:
+    root = elements_of(several)
+    marked = 0
+    for table in root.all("table"):
+        for name, head in rows_of(table):
+            stars = [each.attributes["title"] for each in head.all("abbr")]
+            assert stars in ([], [f"known fault: {FAULTS.get(name)}"]), name
+            marked += len(stars)
+            assert not (name not in FAULTS and stars)
+    assert marked > len(FAULTS)
+    ranking = next(e for e in root.all("div") if e.attributes.get("aria-label") == "Overall ranking")
+    assert {name for name, head in rows_of(ranking) if head.all("abbr")} == {n for n, _ in rows_of(ranking)} & {*FAULTS}
+    (every,) = [table for table in root.all("table") if table.attributes.get("id") == "every-table"]
+    last = {row.all("td")[3].text: row.all("td")[-1].text for row in every.all("tr") if row.all("td")}
+    assert last == {name: FAULTS.get(name, "") for name in NAMES}
+    assert "<script>window.hacked" not in html_of(several)
+
+
+def test_the_page_warns_of_it_before_all_numbers_too(several: Record) -> None:
+    """Its footnotes are far below the answer, which may name the method."""
+    assert f"gradcam: {SIGN}" in loud(Board(several))
+    assert f"gradcam: {SIGN}" not in loud(Board(several), footnoted=False)
+
+
+def test_csv_has_a_column_where_a_method_has_a_fault(alone: Record, plain: Record) -> None:
+    read = pd.read_csv(io.StringIO(tables.render_table(marked_of(alone), "csv")), keep_default_na=False)
+    assert dict(zip(read["method"], read["fault"], strict=True)) == {name: FAULTS.get(name, "") for name in NAMES}
+    assert "fault" not in tables.render_table(marked_of(plain), "csv").splitlines()[0].split(",")
+    saved = Page(marked_of(alone)).downloads["block-1"]["csv"]
+    assert list(pd.read_csv(io.StringIO(saved), keep_default_na=False)["fault"].unique()) == ["", SIGN, ODD]
+
+
+def test_a_renamed_method_keeps_its_footnote(alone: Record) -> None:
+    (block,) = selected(marked_of(alone), Selection(names={"gradcam": "Grad-CAM"})).board.blocks
+    (row,) = [row for row in block.rows if row.method == "Grad-CAM"]
+    assert [block.footnotes[note - 1].text for note in row.notes] == [f"Grad-CAM and scorecam: known fault: {SIGN}"]
+
+
+def test_over_settings_a_fault_is_told_once_and_with_all_its_methods() -> None:
+    fault, lost = Fault("the sign is lost."), Gap("no memory", "failed")
+    settings = [
+        [Footnote(("A",), fault), Footnote(("A",), lost)],
+        [Footnote(("A", "B"), fault), Footnote(("C",), Fault("other"))],
+    ]
+    assert [note.text for note in faults_over(settings)] == [
+        "A and B: known fault: the sign is lost",
+        "C: known fault: other",
+    ]
+    assert over_settings(settings) == ["A: failed: no memory (1 of 2 settings)"]
+    notes = Notes()
+    assert [notes.number("A", fault), notes.number("A", lost), notes.number("B", fault)] == [1, 2, 1]
+
+
+def test_no_fault_is_cut_from_the_notes_below_a_table(alone: Record) -> None:
+    """The names point to them; of the reasons for missing numbers there are three."""
+    known = [{**m, "note": f"fault of {m['name']}"} for m in alone.info["methods"]]
+    told = missing(Marked.of(replace(alone, info={**alone.info, "methods": known})))
+    assert sum("known fault" in text for text in told) == len(NAMES)
