@@ -83,6 +83,9 @@ def suite_markdown(report: SuiteReport) -> str:
     parts += ["\n".join(_table(table)) for table in report.tables]
     if report.tables:
         parts.append(markdown(RULE))
+    if report.footnotes:
+        notes = enumerate(report.footnotes, start=1)
+        parts.append("\n".join(f"{number}. {markdown(note.text)}" for number, note in notes))
     for heading, texts in (("Findings", report.answer.findings), ("Limits", report.answer.notes)):
         if texts:
             parts.append("\n".join([f"**{heading}**", "", *(f"- {markdown(text)}" for text in texts)]))
@@ -105,7 +108,8 @@ def _table(table: VerdictTable) -> Iterator[str]:
 
 
 def _row(line: VerdictLine) -> str:
-    return joined([markdown(line.method), *map(_cell, line.cells)])
+    numbers = "".join(f"<sup>{note}</sup>" for note in line.notes)
+    return joined([markdown(line.method) + numbers, *map(_cell, line.cells)])
 
 
 def _cell(cell: VerdictCell) -> str:

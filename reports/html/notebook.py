@@ -40,7 +40,8 @@ def _suite(report: SuiteReport) -> Iterator[str]:
     yield f"<p><b>{_text(report.answer.sentence)}</b></p>"
     yield from map(_verdicts, report.tables[:MOST_VERDICTS])
     left = len(report.tables) - MOST_VERDICTS
-    notes = [LEGEND, f"{plural(left, 'more setting')}: see the report" if left > 0 else ""]
+    faults = [f"({number}) {note.text}" for number, note in enumerate(report.footnotes, start=1)]
+    notes = [LEGEND, *faults, f"{plural(left, 'more setting')}: see the report" if left > 0 else ""]
     yield "".join(f"<p><small>{_text(text)}</small></p>" for text in notes if text)
 
 
@@ -57,7 +58,7 @@ def _verdicts(table: VerdictTable) -> str:
 
 
 def _verdict_row(line: VerdictLine) -> str:
-    name = f"<i>{_text(line.method)}</i>" if line.control else _text(line.method)
+    name = (f"<i>{_text(line.method)}</i>" if line.control else _text(line.method)) + _numbers(line.notes)
     return f"<tr><td>{name}</td>{''.join(f'<td>{_verdict(cell)}</td>' for cell in line.cells)}</tr>"
 
 
@@ -124,7 +125,7 @@ def _numbers(notes: Sequence[int]) -> str:
 
 
 def _notes(marked: Marked, tables: Sequence[FamilyTable]) -> Iterator[str]:
-    warnings = loud(marked.board, footnoted=False)
+    warnings = loud(marked.board, marked.board.footnoted)
     texts = [legend(marked, tables), hidden(tables), *missing(marked)]
     texts += accuracy(marked.board.record.info)
     texts += [f"Warning: {text}" for text in warnings[:MOST_WARNINGS]]

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, TypeAlias, get_args
 
 from ...errors import BenchError, nearest
-from ..escape import latex_breaking
 from ..leaderboard.board import Block
 from ..leaderboard.marks import Marked
 from ..leaderboard.selected import SelectedMarked, selected
@@ -15,6 +14,7 @@ from . import supplementary
 from .bibliography import citations
 from .captions import caption, paragraph
 from .layout import TableLayout, checked, sheets
+from .other_tables import footnotes
 from .paging import ONE_COLUMN, floats, split
 from .sheet import LINE, SEP, SIZE, STRETCH, Sheet
 from .table_parts import Citations, Scope, Spread
@@ -149,17 +149,10 @@ def _float(sheets: Sequence[Sheet], label: str, caption: str) -> str:
         rf"\centering{FONT}\sloppy\setlength{{\tabcolsep}}{{{SEP:g}pt}}{stretch}",
         rf"\caption{{{caption}}}\label{{{label}}}\vspace{{3pt}}",
         parts,
-        *_footnotes(sheets),
+        *footnotes(sheets[0].notes, FONT),
         rf"\end{{{name}}}",
     ]
     return "\n".join(lines) + "\n"
-
-
-def _footnotes(sheets: Sequence[Sheet]) -> list[str]:
-    notes = [rf"$^{{{number}}}$\,{latex_breaking(text)}." for number, text in enumerate(sheets[0].notes, start=1)]
-    if not notes:
-        return []
-    return [r"\par\smallskip", rf"\parbox{{\linewidth}}{{{FONT}\raggedright " + r"\\ ".join(notes) + "}"]
 
 
 def _text(marked: Marked, scope: Scope, spread: Spread, layout: TableLayout) -> str:

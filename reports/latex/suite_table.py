@@ -8,13 +8,14 @@ from textwrap import wrap
 from ...results.suite_answer import Question
 from ..escape import latex, one_line
 from ..leaderboard.suite_report import ABSENT, FAILED, PASSES, UNCLEAR, SuiteReport, VerdictCell, VerdictLine
-from .other_tables import FIT
+from .other_tables import FIT, footnotes
 from .tabular import GREY, number_text
 
 PREAMBLE = r"""% Written by benchbench; rebuild it rather than edit it.
 % Needs \usepackage{booktabs,graphicx,xcolor} in the preamble.
 """
 MOST_LINES = 44  # of a table on a page
+LINES_OF_A_NOTE = 2
 ONE_COLUMN = 3  # questions of a table that is as wide as a column of the text
 HEADING, NAME = 16, 44  # characters of a line of a heading, and of a method's name
 
@@ -31,21 +32,22 @@ def suite_latex(report: SuiteReport) -> str:
     parts = list(_parts(report, questions))
     labels = [f"tab:{report.slug}" + (f"-{number}" if number > 1 else "") for number in range(1, len(parts) + 1)]
     captions = [_caption(report, questions), *[rf"Table~\ref{{{labels[0]}}} continued." for _ in parts[1:]]]
-    floats = (_float(questions, *each) for each in zip(parts, labels, captions, strict=True))
+    notes = [note.text for note in report.footnotes]
+    floats = (_float(questions, notes, *each) for each in zip(parts, labels, captions, strict=True))
     return PREAMBLE + "\n".join(floats)
 
 
 def _parts(report: SuiteReport, questions: Sequence[Question]) -> Iterator[list[str]]:
     """The rows, as many as fit on a page; a setting's name stands above its first row on each page."""
     held: list[str] = []
-    used = 0
+    used, noted = 0, LINES_OF_A_NOTE * len(report.footnotes)
     for table in report.tables:
         names = [question.name for question in table.questions]
         begun = False
         for number, line in enumerate(table.lines):
             by_name = dict(zip(names, line.cells, strict=True))
             rows = _rows(line, [by_name.get(question.name, VerdictCell()) for question in questions])
-            if held and used + len(rows) + bool(table.title and not number) > MOST_LINES:
+            if held and used + len(rows) + bool(table.title and not number) > MOST_LINES - noted:
                 yield held
                 held, used = [], 0
             if table.title and (not number or not held):
@@ -70,7 +72,7 @@ def _first_control(lines: Sequence[VerdictLine], number: int) -> bool:
     return lines[number].control and not (number and lines[number - 1].control)
 
 
-def _float(questions: Sequence[Question], rows: Sequence[str], label: str, caption: str) -> str:
+def _float(questions: Sequence[Question], notes: Sequence[str], rows: Sequence[str], label: str, caption: str) -> str:
     name = "table" if len(questions) <= ONE_COLUMN else "table*"
     lines = [
         rf"\begin{{{name}}}[!t]",
@@ -84,6 +86,7 @@ def _float(questions: Sequence[Question], rows: Sequence[str], label: str, capti
         *rows,
         r"\bottomrule",
         r"\end{tabular}}",
+        *footnotes(notes),
         rf"\end{{{name}}}",
     ]
     return "\n".join(lines) + "\n"
@@ -118,11 +121,15 @@ def _heading(question: Question) -> str:
 def _rows(line: VerdictLine, cells: Sequence[VerdictCell]) -> list[str]:
     """The scores, and the intervals below them where there are any."""
     grey = f"{GREY} " if line.control else ""
-    scores = [f"{grey}{latex(_cut(line.method))}", *(grey + _score(cell) for cell in cells)]
+    scores = [f"{grey}{latex(_cut(line.method))}{_raised(line)}", *(grey + _score(cell) for cell in cells)]
     intervals = [rf"{grey}\scriptsize {number_text(cell.interval)}" if cell.interval else "" for cell in cells]
     if not any(intervals):
         return [" & ".join(scores) + r" \\"]
     return [" & ".join(scores) + r" \\*[-1pt]", " & ".join(["", *intervals]) + r" \\"]
+
+
+def _raised(line: VerdictLine) -> str:
+    return rf"$^{{{','.join(map(str, line.notes))}}}$" if line.notes else ""
 
 
 def _score(cell: VerdictCell) -> str:

@@ -39,7 +39,7 @@ from .blocks import Block as Block
 from .blocks import Cell as Cell
 from .blocks import Metric as Metric
 from .blocks import Row as Row
-from .footnotes import Fault, Gap, Notes
+from .footnotes import Fault, Gap, Notes, faults_of
 from .suite_report import SuiteReport, suite_report
 
 BLOCK = ["model", "dataset", "layer"]
@@ -145,8 +145,13 @@ class Board:
 
     @cached_property
     def faults(self) -> dict[str, Fault]:
-        """By method, what is known to be wrong with its implementation; without the methods of which nothing is."""
-        return {method["name"]: Fault(method["note"]) for method in self.record.info["methods"] if method.get("note")}
+        """By method, what is known to be wrong with its implementation; see ``faults_of``."""
+        return faults_of(self.record.info)
+
+    @cached_property
+    def footnoted(self) -> frozenset[str]:
+        """The methods whose known fault the footnotes of the blocks have."""
+        return frozenset(row.method for block in self.blocks for row in block.rows if row.notes)
 
     @cached_property
     def metrics(self) -> tuple[Metric, ...]:

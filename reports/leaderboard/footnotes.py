@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from ...formatting import join_words, plural
 from .. import number_format
@@ -93,6 +93,15 @@ class Footnote:
         """The footnote without some methods; None where it holds of no other."""
         left = tuple(name for name in self.methods if name not in methods)
         return replace(self, methods=left) if left else None
+
+
+def faults_of(info: Mapping[str, Any]) -> dict[str, Fault]:
+    """By method, what is known to be wrong with its implementation; without the methods of which nothing is.
+
+    Args:
+        info: run.json.
+    """
+    return {method["name"]: Fault(method["note"]) for method in info["methods"] if method.get("note")}
 
 
 class Notes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -15,6 +15,7 @@ from ...results.record import Record
 from ...results.suite_answer import Question, SuiteAnswer, load_answer
 from ..number_format import fixed, interval
 from .display_names import displayed_answer
+from .footnotes import Fault, Footnote, Notes, faults_of
 from .missing import listed
 
 SETTING = ["model", "dataset", "layer"]
@@ -63,11 +64,12 @@ class VerdictCell:
 
 @dataclass(frozen=True)
 class VerdictLine:
-    """A method's row, with a cell for each column."""
+    """A method's row, with a cell for each column; ``notes``: numbers of the report's footnotes on its known fault."""
 
     method: str
     control: bool
     cells: tuple[VerdictCell, ...]
+    notes: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -144,6 +146,7 @@ class SuiteReport:
         name: what ``--suite`` calls the suite; ``title`` with its parameters, ``summary`` its question.
         stored: the answer under the names of study files.
         methods: the run's, in the study's order.
+        faults: by method, what is known to be wrong with its implementation.
     """
 
     name: str
@@ -154,6 +157,7 @@ class SuiteReport:
     stored: SuiteAnswer
     methods: tuple[str, ...]
     controls: frozenset[str]
+    faults: Mapping[str, Fault] = field(default_factory=dict)
 
     @property
     def slug(self) -> str:
@@ -164,6 +168,25 @@ class SuiteReport:
     def labelled(self) -> pd.DataFrame:
         """The verdicts under the names of study files, with a column ``verdict``: ``passes``, ``fails``, ..."""
         return with_words(self.stored.verdicts)
+
+    @cached_property
+    def footnotes(self) -> tuple[Footnote, ...]:
+        """The known faults of methods that have verdicts, each once; their numbers are those of all tables."""
+        notes = Notes()
+        for method in dict.fromkeys(map(str, self.answer.verdicts["method"])):
+            if method in self.faults:
+                notes.number(method, self.faults[method])
+        return notes.footnotes
+
+    @property
+    def footnoted(self) -> frozenset[str]:
+        """The methods whose known fault the footnotes have."""
+        return frozenset(method for note in self.footnotes for method in note.methods)
+
+    @cached_property
+    def _numbers(self) -> dict[str, tuple[int, ...]]:
+        numbered = enumerate(self.footnotes, start=1)
+        return {method: (number,) for number, note in numbered for method in note.methods}
 
     @cached_property
     def tables(self) -> tuple[VerdictTable, ...]:
@@ -184,7 +207,12 @@ class SuiteReport:
         names.sort(key=lambda name: (name in self.controls, places.get(name, len(places))))
         nothing = VerdictCell()
         lines = (
-            VerdictLine(name, name in self.controls, tuple(cells.get((q.name, name), nothing) for q in asked))
+            VerdictLine(
+                name,
+                name in self.controls,
+                tuple(cells.get((q.name, name), nothing) for q in asked),
+                self._numbers.get(name, ()),
+            )
             for name in names
         )
         model, dataset, layer = setting
@@ -206,7 +234,9 @@ class SuiteReport:
         controls = frozenset(methods[name] for name in self.controls if name in methods)
         answer = replace(self.answer, verdicts=kept)
         stored = replace(self.stored, verdicts=self.stored.verdicts[keep.to_numpy()])
-        return replace(self, answer=answer, stored=stored, methods=tuple(methods.values()), controls=controls)
+        faults = {methods[name]: fault for name, fault in self.faults.items() if name in methods}
+        named = tuple(methods.values())
+        return replace(self, answer=answer, stored=stored, methods=named, controls=controls, faults=faults)
 
 
 def suite_report(record: Record, controls: frozenset[str]) -> SuiteReport | None:
@@ -228,7 +258,9 @@ def suite_report(record: Record, controls: frozenset[str]) -> SuiteReport | None
     title = words.get("title") or name
     methods = tuple(method["name"] for method in record.info["methods"])
     answer = displayed_answer(stored, record.info)
-    return SuiteReport(name, title, words.get("summary", ""), words.get("paper", ""), answer, stored, methods, controls)
+    summary, paper = words.get("summary", ""), words.get("paper", "")
+    faults = faults_of(record.info)
+    return SuiteReport(name, title, summary, paper, answer, stored, methods, controls, faults)
 
 
 def with_words(verdicts: pd.DataFrame) -> pd.DataFrame:

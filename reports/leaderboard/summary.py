@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from math import inf, isfinite
 from typing import Any
 
@@ -104,14 +104,14 @@ def intervals(board: Board) -> str:
     return f"{exact} {without} {student}" if len(free) < len(set(names.values())) else f"{without} {student}"
 
 
-def loud(board: Board, *, footnoted: bool = True) -> list[str]:
+def loud(board: Board, footnoted: Collection[str] = ()) -> list[str]:
     """What a reader must know before quoting any number.
 
     Args:
-        footnoted: whether known faults of methods are among it that footnotes of the board's tables have.
+        footnoted: methods whose known faults are left out, as footnotes beside the warnings have them.
     """
     info = board.record.info
-    told = set() if footnoted else _footnoted(board)
+    told = {f"{m.get('title') or m['name']}: {m['note']}" for m in info["methods"] if m["name"] in footnoted}
     warned = list(dict.fromkeys(m["warning"] for m in info["models"] if m["warning"]))
     sentences = [unfinished] if (unfinished := caution_of(info)) else []
     sentences += [_of_networks(info, warning) for warning in warned]
@@ -119,13 +119,6 @@ def loud(board: Board, *, footnoted: bool = True) -> list[str]:
     sentences += [w for w in info["warnings"] if w not in told and not any(w in warning for warning in said)]
     sentences += [*dependence(info), *extended(info), *_left_ranges(board)]
     return [*sentences, *_failures(board), *_dead(board), *_few_images(board)]
-
-
-def _footnoted(board: Board) -> set[str]:
-    """The warnings on known faults that footnotes of the board's tables have too."""
-    rows = {row.method for block in board.blocks for row in block.rows if row.notes}
-    methods = [method for method in board.record.info["methods"] if method["name"] in rows]
-    return {f"{method.get('title') or method['name']}: {method['note']}" for method in methods}
 
 
 def _of_networks(info: Mapping[str, Any], warning: str) -> str:

@@ -66,8 +66,8 @@ class Overview:
 
     def _warnings(self, console: Console, width: int) -> Iterator[Text]:
         """The warnings, as many as fit in a few lines; without those that the tables above have as footnotes."""
-        tables = self.verbose or not self.marked.board.suite
-        warnings = loud(self.marked.board, footnoted=not tables)
+        board, suite = self.marked.board, self.marked.board.suite
+        warnings = loud(board, suite.footnoted if suite and not self.verbose else board.footnoted)
         texts = [Text(f"Warning: {one_line(text)}", style="yellow") for text in warnings]
         lines = 0
         for place, text in enumerate(texts):

@@ -56,6 +56,8 @@ class SuiteOverview:
             yield from self._table(table, options.max_width)
         if self.report.tables:
             yield Text(LEGEND, style="dim")
+        for number, note in enumerate(self.report.footnotes, start=1):
+            yield Text(f"({number}) {one_line(note.text)}", style="yellow")
         yield from _left(len(self.report.tables) - len(tables), "more setting")
         yield from self._listed(self.report.answer.findings, MOST_FINDINGS, "more finding")
         if self.verbose:
@@ -136,7 +138,9 @@ def _drawn(table: VerdictTable, lines: Sequence[VerdictLine], places: Sequence[i
         shown.add_column(headings[place], justify="right", no_wrap=True)
     for line in lines:
         cells = (_cell(line.cells[place], verbose) for place in places)
-        shown.add_row(Text(one_line(line.method)), *cells, style="dim" if line.control else "")
+        numbers = "".join(f" ({note})" for note in line.notes)
+        name = Text(one_line(line.method)).append(numbers, style="yellow")
+        shown.add_row(name, *cells, style="dim" if line.control else "")
     return shown
 
 

@@ -17,6 +17,7 @@ from benchbench.reports.escape import latex_breaking, markdown
 from benchbench.reports.html.notebook import notebook
 from benchbench.reports.html.page import Page
 from benchbench.reports.latex import leaderboard as latex
+from benchbench.reports.latex.suite_table import suite_latex
 from benchbench.reports.leaderboard.board import Board
 from benchbench.reports.leaderboard.costs import cost_tables
 from benchbench.reports.leaderboard.footnotes import Fault, Footnote, Gap, Notes, faults_over, over_settings
@@ -25,6 +26,7 @@ from benchbench.reports.leaderboard.selected import selected
 from benchbench.reports.leaderboard.selection import Selection
 from benchbench.reports.leaderboard.short_answer import missing
 from benchbench.reports.leaderboard.summary import loud
+from benchbench.reports.suite_files import suite_markdown
 from benchbench.reports.table_options import TableOptions
 from benchbench.reports.terminal.full_tables import FullTables
 from benchbench.reports.terminal.overview import Overview
@@ -224,8 +226,9 @@ def test_the_other_tables_of_the_page_name_the_fault_behind_the_method(several: 
 
 def test_the_page_warns_of_it_before_all_numbers_too(several: Record) -> None:
     """Its footnotes are far below the answer, which may name the method."""
-    assert f"gradcam: {SIGN}" in loud(Board(several))
-    assert f"gradcam: {SIGN}" not in loud(Board(several), footnoted=False)
+    board = Board(several)
+    assert f"gradcam: {SIGN}" in loud(board)
+    assert set(loud(board)) - set(loud(board, board.footnoted)) == {f"{name}: {FAULTS[name]}" for name in FAULTS}
 
 
 def test_csv_has_a_column_where_a_method_has_a_fault(alone: Record, plain: Record) -> None:
@@ -255,6 +258,35 @@ def test_over_settings_a_fault_is_told_once_and_with_all_its_methods() -> None:
     assert over_settings(settings) == ["A: failed: no memory (1 of 2 settings)"]
     notes = Notes()
     assert [notes.number("A", fault), notes.number("A", lost), notes.number("B", fault)] == [1, 2, 1]
+
+
+def test_the_verdicts_of_a_suite(asked: Record) -> None:
+    """gradcam and layercam have faults; cam and random have none."""
+    record = with_faults(asked)
+    marked = Marked.of(record)
+    suite = marked.board.suite
+    assert suite is not None
+    lines = {line.method: line.notes for table in suite.tables for line in table.lines}
+    assert lines == {"cam": (), "gradcam": (1,), "layercam": (2,), "random": ()}
+    first, second = f"gradcam: known fault: {SIGN}", f"layercam: known fault: {ODD}"
+    terminal = printed(Overview(marked))
+    assert [terminal.count(f"({number}) {text}") for number, text in ((1, first), (2, second))] == [1, 1]
+    assert re.search(r"^\s*gradcam \(1\) ", terminal, re.MULTILINE)
+    assert "Warning: gradcam" not in terminal
+    texts = [suite_markdown(suite), suite_latex(suite).replace(r"\allowbreak{}", ""), notebook(marked)]
+    names = ["| gradcam<sup>1</sup> |", "gradcam$^{1}$ &", "<td>gradcam<sup>1</sup></td>"]
+    plain = ["| cam |", "cam &", "<td>cam</td>"]
+    for text, name, other in zip(texts, names, plain, strict=True):
+        assert name in text
+        assert other in text
+        assert f"gradcam: known fault: {SIGN}" in text.replace("$^{1}$\\,", "")
+        assert ODD not in text, "escaped"
+    (table, *_) = [e for e in elements_of(record).all("table") if "verdicts" in e.classes()]
+    stars = {name: [each.attributes["title"] for each in head.all("abbr")] for name, head in rows_of(table)}
+    assert stars == {name: [f"known fault: {FAULTS[name]}"] * (name in FAULTS) for name in stars}
+    read = pd.read_csv(io.StringIO(tables.render_table(marked, "csv")), keep_default_na=False)
+    verdicts = read[read["kind"] == "suite"]
+    assert dict(zip(verdicts["method"], verdicts["fault"], strict=True)) == {n: FAULTS.get(n, "") for n in lines}
 
 
 def test_no_fault_is_cut_from_the_notes_below_a_table(alone: Record) -> None:
