@@ -99,7 +99,7 @@ def _cell(shown: MarksShown, spread: str) -> str:
     number += (DAGGER if mark.worse else "") + _numbers(cell.notes)
     return number + spread_text(shown, spread) + (f"; {mark.share_text}" if mark.share_text else "")
 
+
 def _numbers(notes: Sequence[int]) -> str:
     """The numbers of footnotes behind a name or a number."""
     return "".join(f"<sup>{note}</sup>" for note in notes)
-

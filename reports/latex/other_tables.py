@@ -37,10 +37,10 @@ def plain_table(caption: str, label: str, header: Sequence[str], rows: Sequence[
 def _row(texts: Sequence[str]) -> str:
     return " & ".join(latex(text) for text in texts) + r" \\"
 
+
 def footnotes(texts: Sequence[str], font: str = r"\footnotesize") -> list[str]:
     """The lines below a table with its footnotes, numbered from 1; none without a text."""
     notes = [rf"$^{{{number}}}$\,{latex_breaking(text)}." for number, text in enumerate(texts, start=1)]
     if not notes:
         return []
     return [r"\par\smallskip", rf"\parbox{{\linewidth}}{{{font}\raggedright " + r"\\ ".join(notes) + "}"]
-

@@ -112,8 +112,7 @@ def _with(block: Block, metrics: dict[tuple[str, str], Metric]) -> Block:
         return metrics.get(_key(metric), metric)
 
     rows = tuple(
-        replace(row, cells=tuple(replace(cell, metric=even(cell.metric)) for cell in row.cells))
-        for row in block.rows
+        replace(row, cells=tuple(replace(cell, metric=even(cell.metric)) for cell in row.cells)) for row in block.rows
     )
     return replace(block, metrics=tuple(map(even, block.metrics)), rows=rows)
 

@@ -125,7 +125,9 @@ def _table(marked: Marked, family: str, metrics: Sequence[Metric], order: Sequen
     ranks = {} if family == COST_FAMILY else _family_ranks(marked, family)
     rank_cells, notes = _best_marked([ranks.get(name, EMPTY) for name in order]), _notes(marked)
     rows = [
-        FamilyRow(name, name in board.controls, rank_cells[i], tuple(column[i] for column in cells), notes.get(name, ()))
+        FamilyRow(
+            name, name in board.controls, rank_cells[i], tuple(column[i] for column in cells), notes.get(name, ())
+        )
         for i, name in enumerate(order)
         if not (many and name in board.controls)
     ]

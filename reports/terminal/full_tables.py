@@ -120,7 +120,7 @@ def _cell(shown: MarksShown) -> Text:
         text.append(f"\n#{mark.rank:.1f} {mark.letters}", style="dim")
     return text
 
+
 def _numbers(notes: Sequence[int]) -> str:
     """The numbers of footnotes behind a name or a number."""
     return "".join(f" ({note})" for note in notes)
-
