@@ -126,8 +126,6 @@ def test_the_terminal(fixture: str, verbose: bool, request: pytest.FixtureReques
     text = printed(Overview(marked, verbose))
     one = printed(FullTables(marked)).partition("othernet")[0]  # a setting, which numbers its footnotes by itself
     part = one if verbose else text
-        tables_alone.partition("othernet")[0] if verbose else text
-    )  # of one setting, whose footnotes have its numbers
     rows = of_text(part, r"(?:^|(?<=   ))\s*(\w+)((?: \(\d+\))*)(?= )", r"\((\d+)\)", r"^\((\d+)\) (.*)$")
     checked([row for row in rows if "not applicable" not in next(iter(row.values()))], WANTED)
     assert "Warning: gradcam" not in text, "the footnote says it"
