@@ -15,6 +15,8 @@ import benchbench as bb
 from benchbench.api.run import Run
 from benchbench.network.lent_network import CHANGED_VALUES
 from benchbench.registry import method
+from benchbench.reports.leaderboard.marks import Marked
+from benchbench.reports.leaderboard.summary import loud
 from benchbench.types import Layer
 
 from ..narrow import narrow
@@ -75,6 +77,15 @@ def test_the_report_says_it_too(run: Run) -> None:
     assert "torch-cam GradCAM" in page
     assert "gradients of the weights (.grad)" in page
     assert "an epsilon of 1e-6" in page
+    assert "pytorch-grad-cam GradCAMPlusPlus: known fault: in " in page
+
+
+def test_the_footnote_stands_in_for_the_very_warning_of_the_run(run: Run) -> None:
+    """The run words the warning, and the report leaves it out where a footnote has it: they must agree."""
+    board = Marked.of(run.record).board
+    left = set(loud(board)) - set(loud(board, board.footnoted))
+    assert len(left) == 1
+    assert left.pop().startswith("pytorch-grad-cam GradCAMPlusPlus: in ")
 
 
 def test_a_second_run_computes_nothing(run: Run, images: Tensor) -> None:
