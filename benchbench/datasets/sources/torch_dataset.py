@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
+
+from torch import Tensor
 
 from ...errors import BenchError
 from ...types import Sample
@@ -22,6 +24,7 @@ class Wrapped:
     the same when fetched again, as with a random transform, is an error: its rows could not be trusted or reused.
     """
 
+    names_decide: ClassVar[bool] = False
     name: str
     inner: Any
     digests: dict[int, str] = field(default_factory=dict)
@@ -36,6 +39,30 @@ class Wrapped:
     def about(self) -> Mapping[str, str]:
         kind = type(self.inner)
         return {"source": f"{kind.__module__}.{kind.__qualname__}, {len(self.inner)} items, wrapped"}
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """By label, of torchvision's own data sets with ``classes`` and ``targets``, as ImageFolder; else empty."""
+        return self._named[0]
+
+    @property
+    def labels(self) -> Sequence[int] | None:
+        """By index, without fetching, where there are class names; else None."""
+        return self._named[1]
+
+    @cached_property
+    def _named(self) -> tuple[tuple[str, ...], Sequence[int] | None]:
+        names, targets = (getattr(self.inner, key, None) for key in ("classes", "targets"))
+        labels = targets.tolist() if isinstance(targets, Tensor) else targets
+        own = type(self.inner).__module__.startswith("torchvision.")  # a subclass may return other labels
+        changed = not own or getattr(self.inner, "target_transform", None) is not None
+        if changed or not isinstance(names, (list, tuple)) or not isinstance(labels, (list, tuple)):
+            return (), None
+        if not all(isinstance(name, str) for name in names) or len(labels) != len(self.inner):
+            return (), None
+        if not all(type(label) is int and 0 <= label < len(names) for label in labels):
+            return (), None
+        return tuple(names), labels
 
     def __getitem__(self, index: int) -> Sample:
         """The pair as a Sample.
