@@ -60,7 +60,7 @@ def _torchvision(name: str, weights: str) -> Architecture:
 
 
 def _builder(name: str, side: int | None) -> Callable[[int], nn.Module]:
-    return partial(build_torchvision, name, **({} if side is None else {"side": side}))
+    return partial(build_torchvision, name) if side is None else partial(build_torchvision, name, side=side)
 
 
 def _cached(name: str, path: Path, weights: Any) -> tuple[nn.Module, str] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from math import isqrt
 from typing import Any
@@ -44,7 +44,7 @@ def side_of_shapes(name: str, shapes: Mapping[str, Sequence[int]]) -> int | None
     return across * patch if across * across == positions[1] - 1 and patches[-1] == patch else None
 
 
-def sized_for_network(name: str, spec: ModelSpec, of: Any) -> ModelSpec:
+def sized_for_network(name: str, spec: ModelSpec, of: Callable[[Any], Preprocess]) -> ModelSpec:
     """The spec with images of the size that its network takes, where that is not the size of its pre-processing.
 
     So it is with a checkpoint of one's own that was trained at another size. The images are prepared as torchvision
@@ -52,6 +52,7 @@ def sized_for_network(name: str, spec: ModelSpec, of: Any) -> ModelSpec:
 
     Args:
         name: torchvision's, of the network.
+        spec: of the network.
         of: turns torchvision's transforms into a Preprocess.
     """
     side = getattr(spec.network, "image_size", None) if name.startswith(_FAMILY) else None
@@ -59,7 +60,7 @@ def sized_for_network(name: str, spec: ModelSpec, of: Any) -> ModelSpec:
         return spec
     known = [each for each in torchvision.models.get_model_weights(name) if each.transforms().crop_size[0] == side]
     if known:
-        preprocess: Preprocess = of(known[0].transforms())
+        preprocess = of(known[0].transforms())
         how = f"they are prepared as for torchvision's {known[0]}"
     else:
         preprocess = replace(spec.preprocess, resize=side, crop=side)
