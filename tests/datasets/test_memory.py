@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset
-from torch.utils.data import TensorDataset
+from torch.utils.data import Subset, TensorDataset
 from torchvision.datasets import ImageFolder
 
 from benchbench.datasets import as_dataset, in_memory
@@ -235,6 +235,8 @@ def test_torchvision_s_folder_has_the_names_of_its_classes(tmp_path: Path) -> No
     assert others.labels == [0, 1]  # type: ignore[attr-defined]
     assert "1 of its 2 classes (banana) is not among the 2 of net" in others.about["warning"]
     assert on_outputs(data, (), 2, "net") is data
+    part: Any = as_dataset("mine", Subset(Subset(data.inner, [1, 0, 1]), [0, 1]))
+    assert (part.class_names, part.labels, [part[i].label for i in range(2)]) == (data.class_names, [1, 0], [1, 0])
 
 
 def test_labels_that_a_program_changes_have_no_names(tmp_path: Path) -> None:
@@ -243,4 +245,5 @@ def test_labels_that_a_program_changes_have_no_names(tmp_path: Path) -> None:
 
     for data in (image_folder(tmp_path, Merged), image_folder(tmp_path, target_transform=lambda label: 1 - label)):
         assert (data.class_names, data.labels) == ((), None)
-    assert as_dataset("mine", Pairs((tensors()[0], 1))).class_names == ()  # type: ignore[attr-defined]
+    for other in (Pairs((tensors()[0], 1)), Subset(Pairs((tensors()[0], 1)), [0])):
+        assert as_dataset("mine", other).class_names == ()  # type: ignore[attr-defined]
