@@ -6,14 +6,14 @@ takes as long to import as torch itself: it is imported here alone, when a built
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 import torchvision
-from torch import nn
+from torch import Tensor, nn
 
 from ..registry import MODELS, ModelPlugin
 from ..types import ModelSpec, Preprocess
@@ -30,31 +30,43 @@ from .manipulated import register as register_manipulated
 from .published_weights import change_as_torchvision, published_weights
 from .titles import torchvision_title
 from .torchvision_networks import build_torchvision, classifiers
+from .vit_sizes import published_side, side_of_shapes, sized_for_network
 from .weights_choice import Architecture, Classes, seeded, with_weights
 from .zoo import register as register_zoo
 
 
 def _torchvision(name: str, weights: str) -> Architecture:
-    """torchvision's classifier; with its published weights by path also their own pre-processing."""
+    """torchvision's classifier; with its published weights by path also their own pre-processing and image size."""
     default = torchvision.models.get_model_weights(name).DEFAULT
     path = Path(torch.hub.get_dir()) / "checkpoints" / Path(default.url).name
     file = published_weights(name, weights)
+    side = published_side(name, file or default)
+
+    def build_for(tensors: Mapping[str, Tensor]) -> Callable[[int], nn.Module]:
+        held = side_of_shapes(name, {key: tensor.shape for key, tensor in tensors.items()})
+        return _builder(name, held or side)
+
     return Architecture(
         name,
-        partial(build_torchvision, name),
+        _builder(name, side),
         _preprocess((file or default).transforms()),
         IMAGENET,
         tuple(default.meta["categories"]),
         partial(_cached, name, path, default),
         f"put {default.url} at {path}",
+        build_for=build_for,
         changed=lambda network: change_as_torchvision(name, network, file),
     )
+
+
+def _builder(name: str, side: int | None) -> Callable[[int], nn.Module]:
+    return partial(build_torchvision, name) if side is None else partial(build_torchvision, name, side=side)
 
 
 def _cached(name: str, path: Path, weights: Any) -> tuple[nn.Module, str] | None:
     if not path.is_file():
         return None
-    network = seeded(partial(build_torchvision, name), len(weights.meta["categories"]))
+    network = seeded(_builder(name, published_side(name, weights)), len(weights.meta["categories"]))
     checkpoint = read_checkpoint(path)
     install(network, checkpoint, name, fit_checkpoint(checkpoint, network))
     change_as_torchvision(name, network, weights)
@@ -73,7 +85,7 @@ def _register_torchvision() -> None:
 
 def _named(name: str) -> Callable[..., ModelSpec]:
     def build(*, weights: str = "auto", classes: Classes = None) -> ModelSpec:
-        return with_weights(_torchvision(name, weights), weights, classes)
+        return sized_for_network(name, with_weights(_torchvision(name, weights), weights, classes), _preprocess)
 
     build.__doc__ = (
         f"torchvision's {name}. weights: auto (cached ImageNet weights, else random), random, or a checkpoint's PATH; "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from ..errors import BenchError
 from ..formatting import join_words, plural
 from ..paths import expanded
-from .checkpoint_file import INSIDE, SAVE, read_file
+from .checkpoint_file import AVERAGED, INSIDE, SAVE, read_file
 from .weights_fit import WeightsFit, fit_weights, mismatch
 
 _SMALL = 100_000_000  # bytes that tensors may have beyond ten times their file: expanded buffers
@@ -27,12 +27,14 @@ class Checkpoint:
     Attributes:
         place: the keys that lead to it, such as ``state_dict``; empty where the file is the state dict.
         others: where the file holds other state dicts, which are left out.
+        unread: keys of averaged weights that stand there in a form that cannot be read.
     """
 
     path: Path
     weights: Mapping[str, Tensor]
     place: str = ""
     others: tuple[str, ...] = field(default=())
+    unread: tuple[str, ...] = ()
 
     @property
     def source(self) -> str:
@@ -101,7 +103,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
         listed = join_words(found)
         hint = "Save the state_dict() of the one you mean"
         raise BenchError(f"{path} holds several state dicts: {listed}", where="weights", hint=hint)
-    return Checkpoint(path, found[first], first, tuple(place for place in others if _rank(place)[0] < len(INSIDE)))
+    kept = tuple(place for place in others if _rank(place)[0] < len(INSIDE))
+    return Checkpoint(path, found[first], first, kept, _unread(held, found))
 
 
 def _refuse_unheld(path: Path, weights: Mapping[str, Tensor]) -> None:
@@ -122,12 +125,29 @@ def _state_dicts(held: Any, place: str = "") -> list[tuple[str, dict[str, Tensor
     if not isinstance(held, Mapping):
         return []
     tensors = {name: value for name, value in held.items() if not str(name).endswith("_extra_state")}
-    if tensors and all(isinstance(value, Tensor) and isinstance(name, str) for name, value in tensors.items()):
-        return [(place, tensors)]
+    if _is_state_dict(tensors):
+        return [(place, {name: value for name, value in tensors.items() if isinstance(value, Tensor)})]
     if place.count(".") > 0:
         return []
     inner = ((f"{place}.{key}" if place else str(key), value) for key, value in held.items())
     return [each for key, value in inner if not key.startswith("optim") for each in _state_dicts(value, key)]
+
+
+def _is_state_dict(held: Mapping[Any, Any]) -> bool:
+    """Whether these are names with tensors; among more tensors there may be numbers, as the decay of an average."""
+    if not held or not all(isinstance(name, str) for name in held):
+        return False
+    tensors = [name for name, value in held.items() if isinstance(value, Tensor)]
+    numbers = sum(isinstance(value, (int, float)) for value in held.values())
+    mixed = len(tensors) > numbers and any("." in name for name in tensors)
+    return len(held) == len(tensors) + numbers and (mixed or not numbers)
+
+
+def _unread(held: Any, found: Collection[str]) -> tuple[str, ...]:
+    """The keys of averaged weights whose value is filled, and is neither a state dict nor holds one."""
+    known = {place.partition(".")[0] for place in found}
+    filled = {key for key, value in held.items() if isinstance(value, (Mapping, list, tuple)) and value}
+    return tuple(key for key in AVERAGED if key in filled - known)
 
 
 def _rank(place: str) -> tuple[int, int, str]:
@@ -200,5 +220,7 @@ def _note(checkpoint: Checkpoint, fit: WeightsFit) -> str:
         parts.append(f"{plural(len(fit.outside), 'tensor')} outside the network left out ({some})")
     if checkpoint.others:
         parts.append(f"of several state dicts {checkpoint.place} was taken, and not {join_words(checkpoint.others)}")
+    if checkpoint.unread:
+        parts.append(f"{join_words(checkpoint.unread)} of the checkpoint cannot be read as weights, and was left out")
     text = "; ".join(parts)
     return text[:1].upper() + text[1:]

@@ -175,9 +175,10 @@ def _quoted(name: str | Path) -> str:
     return f'"{"".join(safe)}"'
 
 
-# where checkpoints keep their weights; averaged weights first, as timm takes them
+# where checkpoints keep averaged weights, which are taken before others, as by timm; and where all weights
+AVERAGED = ("state_dict_ema", "model_ema", "ema_state_dict", "ema_model", "ema", "params_ema")
 INSIDE = (
-    *("state_dict_ema", "model_ema", "ema_state_dict", "ema_model", "ema", "params_ema"),
+    *AVERAGED,
     *("state_dict", "model_state_dict", "model_state", "model", "net", "network", "weights", "params", "module"),
 )
 

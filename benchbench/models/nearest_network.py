@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from .renamed_weights import current_names
 from .torchvision_networks import build_dense, build_torchvision, classifiers, dense_head, dense_networks, ends_of
+from .vit_sizes import side_of_shapes
 from .weights_fit import WRAPPERS, unwrapped
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -67,7 +68,8 @@ def _of_torchvision(shapes: Shapes) -> Candidates:
     for name in classifiers():
         first, last = ends_of(name)
         if first in shapes and shapes.get(last):
-            yield name, lambda name=name, last=last: build_torchvision(name, shapes[last][0])  # type: ignore[misc]
+            side = side_of_shapes(name, shapes)
+            yield name, lambda name=name, last=last, side=side: build_torchvision(name, shapes[last][0], side)  # type: ignore[misc]
 
 
 def _of_dense(shapes: Shapes, name: str) -> Candidates:

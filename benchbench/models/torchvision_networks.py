@@ -45,9 +45,11 @@ def classifiers() -> list[str]:
     return names
 
 
-def build_torchvision(name: str, classes: int) -> nn.Module:
-    """The classifier of so many classes, with random weights."""
-    options = {"init_weights": True, "aux_logits": True} if name in ("googlenet", "inception_v3") else {}
+def build_torchvision(name: str, classes: int, side: int | None = None) -> nn.Module:
+    """The classifier of so many classes, with random weights; of images of ``side`` pixels, if it is a ViT."""
+    options: dict[str, Any] = {"image_size": side} if side is not None else {}
+    if name in ("googlenet", "inception_v3"):
+        options |= {"init_weights": True, "aux_logits": True}
     network: nn.Module = torchvision.models.get_model(name, weights=None, num_classes=classes, **options)
     return network
 

@@ -52,6 +52,7 @@ NO_NUMBERS = (
         "models/timm_networks.py",
         "models/timm_titles.py",
         "models/titles.py",
+        "models/vit_sizes.py",
         "models/weights_choice.py",
         "models/weights_fit.py",
         "models/zoo.py",

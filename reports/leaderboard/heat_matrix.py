@@ -89,7 +89,9 @@ def _column(marked: Marked, contests: Sequence[Contest], methods: Sequence[str])
     known = ~np.isnan(scaled)
     count = known.sum(0)
     score = np.divide(np.nan_to_num(scaled).sum(0), count, out=np.full(len(methods), np.nan), where=count > 0)
-    best, worse = (np.array([[getattr(mark, side) for mark in row] for row in marks]) for side in ("best", "worse"))
+    best, worse = (
+        np.array([[getattr(mark, side) for mark in row] for row in marks], dtype=np.bool_) for side in ("best", "worse")
+    )
     return score, count.astype(np.float64), (best & known).sum(0), (worse & known).sum(0)
 
 

@@ -236,6 +236,35 @@ def test_csv_says_the_line(text: str, words: str, tmp_path: Path) -> None:
         made("csv", table=tmp_path / "t.csv")
 
 
+def test_csv_reads_class_indices_as_pandas_writes_them(tmp_path: Path) -> None:
+    """A column with an unknown label becomes one of floats: 10.0 stands before 2.0 as a text."""
+    for k in range(3):
+        layouts.photo(tmp_path / f"{k}.jpg", k)
+    (tmp_path / "t.csv").write_text("file,label\n0.jpg,2.0\n1.jpg,10.0\n2.jpg,\n0.jpg,2\n")
+    data = made("csv", table=tmp_path / "t.csv")
+    assert (data.labels, data.class_names, data.ids) == ([2, 10, None], (), ["0.jpg", "1.jpg", "2.jpg"])
+
+
+@pytest.mark.parametrize("label", ["-1", "0.5"])
+def test_csv_refuses_numbers_that_are_no_class_index(label: str, tmp_path: Path) -> None:
+    for k in range(2):
+        layouts.photo(tmp_path / f"{k}.jpg", k)
+    (tmp_path / "t.csv").write_text(f"file,kind\n0.jpg,3\n1.jpg,{label}\n")
+    with pytest.raises(BenchError, match=rf"^kind: the labels are numbers, and {label} is no class index"):
+        made("csv", table=tmp_path / "t.csv", label="kind")
+    (tmp_path / "t.csv").write_text(f"file,kind\n0.jpg,3\n1.jpg,{label}\n1.jpg,dog\n")
+    assert made("csv", table=tmp_path / "t.csv", label="kind").class_names == tuple(sorted(["3", label, "dog"]))
+
+
+@pytest.mark.parametrize("key", ["label", "mask", "group"])
+def test_csv_refuses_a_column_that_is_asked_for_and_not_there(key: str, tmp_path: Path) -> None:
+    layouts.photo(tmp_path / "a.jpg")
+    (tmp_path / "t.csv").write_text("file,kind\na.jpg,3\n")
+    assert made("csv", table=tmp_path / "t.csv").labels == [None]
+    with pytest.raises(BenchError, match=r"there is no column 'knid'; the header is 'file,kind'"):
+        made("csv", table=tmp_path / "t.csv", **{key: "knid"})
+
+
 def test_hugging_face_on_the_disk(tmp_path: Path) -> None:
     datasets = pytest.importorskip("datasets")
     from PIL import Image

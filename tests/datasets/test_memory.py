@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,13 @@ import torch
 from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset
-from torch.utils.data import TensorDataset
+from torch.utils.data import Subset, TensorDataset
+from torchvision.datasets import ImageFolder
 
 from benchbench.datasets import as_dataset, in_memory
+from benchbench.datasets.sources.class_match import on_outputs
 from benchbench.errors import BenchError
+from benchbench.models.load import imagenet_classes
 
 
 def tensors(count: int = 3) -> Tensor:
@@ -212,3 +216,34 @@ def test_a_random_transform_is_found_out() -> None:
     dataset.fingerprint(0)
     with pytest.raises(BenchError, match=r"is not the same when fetched again\. Take the random transforms out"):
         dataset[0]
+
+
+def image_folder(root: Path, kind: type[ImageFolder] = ImageFolder, **params: Any) -> Any:
+    for name in ("zebra", "banana"):
+        (root / name).mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (4, 5)).save(root / name / "a.png")
+    return as_dataset("mine", kind(str(root), **params))
+
+
+def test_torchvision_s_folder_has_the_names_of_its_classes(tmp_path: Path) -> None:
+    data = image_folder(tmp_path)
+    assert (data.class_names, list(data.labels)) == (("banana", "zebra"), [0, 1])
+    imagenet = on_outputs(data, imagenet_classes(), 1000, "net")
+    assert imagenet.labels == [954, 340]  # type: ignore[attr-defined]
+    assert [imagenet[i].label for i in range(2)] == [954, 340]
+    others = on_outputs(data, ("zebra", "unicorn"), 2, "net")
+    assert others.labels == [0, 1]  # type: ignore[attr-defined]
+    assert "1 of its 2 classes (banana) is not among the 2 of net" in others.about["warning"]
+    assert on_outputs(data, (), 2, "net") is data
+    part: Any = as_dataset("mine", Subset(Subset(data.inner, [1, 0, 1]), [0, 1]))
+    assert (part.class_names, part.labels, [part[i].label for i in range(2)]) == (data.class_names, [1, 0], [1, 0])
+
+
+def test_labels_that_a_program_changes_have_no_names(tmp_path: Path) -> None:
+    class Merged(ImageFolder):  # type: ignore[misc]
+        pass
+
+    for data in (image_folder(tmp_path, Merged), image_folder(tmp_path, target_transform=lambda label: 1 - label)):
+        assert (data.class_names, data.labels) == ((), None)
+    for other in (Pairs((tensors()[0], 1)), Subset(Pairs((tensors()[0], 1)), [0])):
+        assert as_dataset("mine", other).class_names == ()  # type: ignore[attr-defined]

@@ -35,6 +35,8 @@ class Facts:
         truth: what it gives, in words.
         pitfalls: what to know before trusting a number, each a sentence or two.
         archive: where it is from; None of data of one's own.
+        source: of data of one's own, what to have or to download, and from where.
+        layout: of data of one's own, how the folder must look.
     """
 
     study: str
@@ -42,6 +44,8 @@ class Facts:
     truth: str
     pitfalls: tuple[str, ...]
     archive: Archive | None = None
+    source: str = ""
+    layout: str = ""
 
 
 _SEVERAL = (
@@ -194,6 +198,16 @@ FACTS: dict[str, Facts] = {
             "Boxes are x0, y0, x1, y1 with x1 - x0 the width. Subtract 1 from x0 and y0 of VOC's corners; add x and "
             "y to "
             "COCO's width and height.",
+            "A label is an integer of at least 0, also written 3.0. A negative number or a fraction among numbers is "
+            "refused: leave the cell empty where the label is unknown.",
+            "Labels that are numbers count by number: a network of other classes gets wrong labels without a warning. "
+            "Names are matched with the network's: see [class names](README.md#class-names).",
+        ),
+        source="Your own data: nothing to download",
+        layout=(
+            "The table, and the photographs and masks at the paths that it names, relative to its own folder or to "
+            "`root`. With the header `file,label,mask,group,x0,y0,x1,y1` a row is "
+            "`images/a.jpg,dog,masks/a.png,patient-1,10,20,110,220`"
         ),
     ),
     "huggingface": Facts(
@@ -205,6 +219,15 @@ FACTS: dict[str, Facts] = {
             "`save_to_disk`.",
             "Each row is decoded to know whether its content changed, so a start on a large split takes as long as "
             "decoding it.",
+        ),
+        source=(
+            "<https://huggingface.co/datasets>. On a machine with a network: "
+            '`datasets.load_dataset("AI-Lab-Makerere/beans", split="validation").save_to_disk("data/beans")`. '
+            "Licence: as the page of the data set says"
+        ),
+        layout=(
+            "ROOT/dataset_info.json, ROOT/state.json and ROOT/data-00000-of-00001.arrow; of several splits "
+            "ROOT/dataset_dict.json and such a folder for each split, which `split` names"
         ),
     ),
 }
@@ -219,6 +242,8 @@ def page(plugin: DatasetPlugin) -> str:
         files = facts.archive.files.rstrip(",")
         lines += [f"**From.** <{facts.archive.page}>: {files}. Licence: {facts.archive.licence}.", ""]
         lines += [f"**Folder.** {facts.archive.layout.removesuffix(' ...')}.", ""]
+    else:
+        lines += [f"**From.** {facts.source}.", "", f"**Folder.** {facts.layout}.", ""]
     study = f"datasets: [{facts.study}]\nmodels: [resnet50]\nmethods: [gradcam, random]\n"
     study += f"metrics: [{facts.metrics}]\nsamples: 64"
     lines += ["```yaml", study, "```", "", "| parameter | type | default |", "|---|---|---|"]

@@ -10,6 +10,7 @@ import torch
 
 from benchbench.engine import provenance
 from benchbench.engine.provenance import _method, _metric
+from benchbench.models.shape_classes import SHAPE_CLASSES
 from benchbench.registry.importing import load_file
 from benchbench.study.identity import engine_code, engine_digest
 from benchbench.study.spec import read_method, read_metric
@@ -110,6 +111,6 @@ def test_data_say_what_read_them(tmp_path: Path) -> None:
     assert known == {
         "mine, target 0": ("", []),
         "mine, target predicted": ("", []),
-        "theirs, target 0": ("shapes", []),
-        "theirs, target predicted": ("shapes", []),
+        "theirs, target 0": ("shapes", list(SHAPE_CLASSES)),
+        "theirs, target predicted": ("shapes", list(SHAPE_CLASSES)),
     }

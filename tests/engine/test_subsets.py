@@ -66,6 +66,14 @@ def test_per_class_takes_the_first_of_each_in_the_seeded_order() -> None:
     assert len(wanted) == 15
 
 
+def test_per_class_takes_the_first_of_each_that_the_network_gets_right_and_is_sure_of() -> None:
+    passing = [i for i in ORDER if i % 2 == 0 and i % 7 and 24 <= i < 70]
+    firsts = [i for place, i in enumerate(passing) if [j % 5 for j in passing[:place]].count(i % 5) < 2]
+    assert chosen(Subset(per_class=2, right_only=True, confidence=0.3)) == firsts
+    assert len(firsts) == 10
+    assert chosen(Subset(per_class=2, right_only=True, confidence=0.3), wanted=4) == firsts[:4]
+
+
 def test_ids_of_a_file(tmp_path: Path) -> None:
     (tmp_path / "ids.txt").write_text("0007\n\n0003\n0070\n")
     assert chosen(Subset(ids=tmp_path / "ids.txt")) == [i for i in ORDER if i in (3, 7, 70)]

@@ -152,6 +152,34 @@ def test_an_averaged_model_of_torch(tmp_path: Path) -> None:
     assert same(loaded({"model": other(2), "model_ema": averaged.state_dict()}, tmp_path), other())
 
 
+def test_averaged_weights_with_a_number_among_them(tmp_path: Path) -> None:
+    content = {"model": other(2), "ema": {"decay": 0.999, "num_updates": 7, **other()}}
+    assert same(loaded(content, tmp_path), other())
+    assert read_checkpoint(tmp_path / "mine.pth").place == "ema"
+    torch.save({"epoch": 3, **other()}, tmp_path / "mine.pth")
+    assert read_checkpoint(tmp_path / "mine.pth").place == ""
+    torch.save({"loss": torch.ones(()), "error": torch.ones(()), "epoch": 3, "model": other()}, tmp_path / "mine.pth")
+    assert read_checkpoint(tmp_path / "mine.pth").place == "model"
+    torch.save({"generator": other(), "scores": {"top.1": torch.ones(()), "n": 3, "m": 4}}, tmp_path / "mine.pth")
+    assert read_checkpoint(tmp_path / "mine.pth").place == "generator"
+
+
+def test_averaged_weights_that_cannot_be_read_are_said(tmp_path: Path) -> None:
+    """As diffusers' EMAModel keeps them: a list without names."""
+    content = {"model": other(), "ema": {"decay": 0.999, "shadow_params": list(other(2).values())}, "model_ema": None}
+    assert same(loaded(content, tmp_path), other())
+    spec = load_model("mine", lambda: seeded(Pooled), {"weights": str(tmp_path / "mine.pth")})
+    assert spec.note == "Ema of the checkpoint cannot be read as weights, and was left out"
+    torch.save({"model": other(), "ema": {}}, tmp_path / "mine.pth")
+    assert load_model("mine", lambda: seeded(Pooled), {"weights": str(tmp_path / "mine.pth")}).note == ""
+
+
+@pytest.mark.parametrize("prefix", ["module._orig_mod.", "_orig_mod.module.", "model.module._orig_mod."])
+def test_a_compiled_network_in_a_wrapper_and_the_other_way_round(prefix: str, tmp_path: Path) -> None:
+    content = {"ema": {f"{prefix}{name}": value for name, value in other().items()}, "model": other(2)}
+    assert same(loaded(content, tmp_path), other())
+
+
 @pytest.mark.parametrize(
     "value",
     [
@@ -290,6 +318,17 @@ def test_the_number_of_classes_is_the_head_s(tmp_path: Path) -> None:
         load("squeezenet1_1", weights=str(tmp_path / "mine.pth"), classes=str(tmp_path / "names.txt"))
     with pytest.raises(BenchError, match=r"has 7 classes, and squeezenet1_1 is made with 6\. Use classes: 7"):
         load("squeezenet1_1", weights=str(tmp_path / "mine.pth"), classes=6)
+
+
+def test_two_names_for_one_logit(tmp_path: Path) -> None:
+    torch.save({"model": torchvision.models.squeezenet1_1(num_classes=1).state_dict()}, tmp_path / "mine.pth")
+    (tmp_path / "names.txt").write_text("cat\ndog\n")
+    spec = load("squeezenet1_1", weights=str(tmp_path / "mine.pth"), classes=str(tmp_path / "names.txt"))
+    assert spec.classes == ("cat", "dog")
+    assert spec.network(torch.zeros(1, 3, 64, 64)).shape == (1, 1)
+    (tmp_path / "names.txt").write_text("cat\ndog\nfox\n")
+    with pytest.raises(BenchError, match=r"mine\.pth has 1 classes, and .*names\.txt names 3"):
+        load("squeezenet1_1", weights=str(tmp_path / "mine.pth"), classes=str(tmp_path / "names.txt"))
 
 
 def test_cached_weights_of_other_classes_are_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

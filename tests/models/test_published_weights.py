@@ -22,7 +22,7 @@ from benchbench.models.builtin import _torchvision
 from benchbench.models.load import load_model
 from benchbench.models.nearest_network import nearest_network
 from benchbench.models.published_weights import change_as_torchvision, published_weights
-from benchbench.models.torchvision_networks import build_dense, build_torchvision
+from benchbench.models.torchvision_networks import build_dense, build_torchvision, dense_networks
 from benchbench.models.weights_fit import fit_weights
 from benchbench.registry import MODELS
 from benchbench.types import ModelSpec
@@ -208,3 +208,13 @@ def test_a_network_that_asks_for_the_version_of_its_weights(tmp_path: Path) -> N
     torch.save({f"module.{name}": value for name, value in state.items()}, tmp_path / "mine.pth")
     spec = load("mnasnet0_5", weights=str(tmp_path / "mine.pth"))
     assert all(torch.equal(value, state[name]) for name, value in spec.network.state_dict().items())
+
+
+def test_published_weights_of_a_dense_network_differ_in_no_preprocessing() -> None:
+    """So that segmentation networks and detectors need not ask which of them a file holds for that."""
+    several = 0
+    for name in dense_networks():
+        members = list(torchvision.models.get_model_weights(name))
+        several += len(members) > 1
+        assert {repr(member.transforms()) for member in members} == {repr(members[0].transforms())}, name
+    assert several >= 1

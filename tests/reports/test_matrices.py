@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from benchbench.reports.html import document
 from benchbench.reports.html.heat import heat_rows
 from benchbench.reports.leaderboard.family_ranks import FamilyRanks
 from benchbench.reports.leaderboard.heat_matrix import HeatMatrix
+from benchbench.reports.leaderboard.marks import Marked
 from benchbench.results.record import Record
 from benchbench.stats import overall
 
@@ -142,3 +145,10 @@ def test_equal_means_all_have_one_and_missing_ones_have_none(base: Record) -> No
     assert [column[name] for name in ("ann", "bob", "cid")] == [1, 1, 1]
     assert np.isnan(column["dan"])
     assert heat.settings[heat.methods.index("dan")].tolist() == [1, 0]
+
+
+def test_a_run_of_controls_alone_has_a_page_and_an_empty_matrix(tmp_path: Path) -> None:
+    record = fake_record(tmp_path, Fake(layers=["last"], methods=[], controls=["random", "center"]))
+    heat = HeatMatrix.of(Marked.of(record))
+    assert (heat.methods, heat.score.shape[0], heat.best.sum()) == ((), 0, 0)
+    assert "random" in document.render(Marked.of(record))

@@ -13,7 +13,8 @@ from ...registry import dataset
 from ..sources.files import Files, Item
 from ..sources.truth import Box
 
-_INDEX = re.compile(r"[0-9]{1,9}")  # longer ones are dates and serial numbers: names
+_INDEX = re.compile(r"[0-9]{1,9}(\.0*)?")  # longer ones are dates and serial numbers: names; pandas writes 1.0
+_NUMBER = re.compile(r"-?[0-9]{1,9}(\.[0-9]*)?")
 _CORNERS = ("x0", "y0", "x1", "y1")
 _HEADER = "Its first line names the columns: file, and any of label, mask, group, x0, y0, x1, y1"
 
@@ -33,26 +34,29 @@ def csv_table(
     Columns that are not there are unknown. Rows of the same file and label are one sample with several boxes; a file
     with several labels is a sample for each, all in one group. The box is in the columns x0, y0, x1, y1, in pixels of
     the file as it is, x1 - x0 the width; a row with none of them has no box. If the photograph has an EXIF orientation,
-    the box is turned with it. A label is a class index or, if any label is none, a name: the classes are then the names
-    in sorted order. A mask's file is not zero on the object.
+    the box is turned with it. A label is a class index (3, or 3.0 as pandas writes it) or, if any label is no number,
+    a name: the classes are then the names in sorted order. A mask's file is not zero on the object.
 
     Args:
         table: the CSV, UTF-8, with a header.
         root: the folder that paths are relative to; by default the one of ``table``.
         file: the column of paths.
-        label: the column of labels.
+        label: the column of labels. A column that is named here and is not in the header is an error, also of masks and
+            groups.
         mask: the column of the masks' paths.
         group: the column of what belongs together: a patient, a film.
 
     Raises:
         BenchError: the file cannot be read, a column is missing, or a row is wrong; the line is given.
     """
-    rows = _rows(table, file)
+    asked = [column for column, usual in ((label, "label"), (mask, "mask"), (group, "group")) if column != usual]
+    rows = _rows(table, [file, *asked])
     home = root or table.parent
-    classes = _classes([row.get(label, "") for _, row in rows])
+    classes = _classes([row.get(label, "") for _, row in rows], label)
     merged: dict[tuple[str, str], list[tuple[int, dict[str, str]]]] = {}
     for line, row in rows:
-        merged.setdefault((row[file], row.get(label, "")), []).append((line, row))
+        name = row.get(label, "")
+        merged.setdefault((row[file], name if classes else name.partition(".")[0]), []).append((line, row))
     files = Counter(path for path, _ in merged)
     items = []
     for (path, name), parts in merged.items():
@@ -76,20 +80,22 @@ def csv_table(
         "root": str(home),
         "samples": f"{len(items)} of {len(files)} files",
         "labels": f"names, in sorted order: {len(classes)} classes" if classes else "class indices",
+        **({} if classes else {"class names": _nameless(items)}),
         "boxes": f"{boxed}",
         "masks": f"{masked}",
     }
     return Files("csv", items, about, class_names=classes)
 
 
-def _rows(table: Path, file: str) -> list[tuple[int, dict[str, str]]]:
-    """Line and columns of every row."""
+def _rows(table: Path, columns: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
+    """Line and columns of every row; those of ``columns`` must be there."""
     try:
         with table.open(newline="", encoding="utf-8-sig") as text:
             reader = csv.DictReader(text)
             header = reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
-            if file not in header:
-                message = f"there is no column {file!r}; the header is {','.join(header)!r}"
+            lacking = [column for column in columns if column not in header]
+            if lacking:
+                message = f"there is no column {lacking[0]!r}; the header is {','.join(header)!r}"
                 raise BenchError(message, where=f"{table.name}", hint=_HEADER)
             rows = [(reader.line_num, {k: (v or "").strip() for k, v in row.items() if k}) for row in reader]
     except OSError as error:
@@ -101,10 +107,23 @@ def _rows(table: Path, file: str) -> list[tuple[int, dict[str, str]]]:
     return rows
 
 
-def _classes(labels: Sequence[str]) -> tuple[str, ...]:
-    """The names in sorted order; none where all labels are numbers."""
+def _classes(labels: Sequence[str], column: str) -> tuple[str, ...]:
+    """The names in sorted order; none where all labels are class indices.
+
+    Raises:
+        BenchError: all labels are numbers, and some of them are no class index.
+    """
     known = {label for label in labels if label}
-    return () if all(_INDEX.fullmatch(label) for label in known) else tuple(sorted(known))
+    others = sorted(label for label in known if not _INDEX.fullmatch(label))
+    if others and all(_NUMBER.fullmatch(label) for label in known):
+        hint = "Give class indices of at least 0, or names; leave the cell empty where the label is unknown"
+        raise BenchError(f"the labels are numbers, and {others[0]} is no class index", where=column, hint=hint)
+    return tuple(sorted(known)) if others else ()
+
+
+def _nameless(items: Sequence[Item]) -> str:
+    labelled = any(item.label is not None for item in items)
+    return "none: labels are numbers, and count by number" if labelled else "none: there are no labels"
 
 
 def _there(path: Path, where: str) -> Path:

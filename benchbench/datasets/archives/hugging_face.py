@@ -156,11 +156,16 @@ def huggingface(*, root: Path, split: str = "", image: str = "image", label: str
         **({"split": split} if split else {}),
         "rows": f"{len(rows)}",
         "labels": f"the column {label}" + (f", {len(names)} classes with names" if names else "") if label else "none",
+        **({} if names else {"class names": _nameless(label)}),
         "masks": f"the column {mask}" if mask else "none: mask names no column",
         "source": str(rows.info.homepage or "not said by the data set"),
         "licence": str(rows.info.license or "not said by the data set"),
     }
     return HuggingFaceImages("huggingface", rows, image, label, mask, about, names)
+
+
+def _nameless(label: str) -> str:
+    return f"none: the column {label} has numbers alone" if label else "none: there are no labels"
 
 
 def _load(root: Path, split: str) -> Any:

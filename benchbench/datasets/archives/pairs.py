@@ -56,6 +56,7 @@ def pairs(*, root: Path, images: str = "images", masks: str = "ground_truth_mask
         "source": "a folder of images and a folder of masks",
         "photographs": f"{len(items)}",
         "labels": "none",
+        "class names": "none: there are no labels",
         "masks": f"grey of {level} or more",
     }
     return Files("pairs", items, about)

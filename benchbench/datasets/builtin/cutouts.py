@@ -14,6 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from ...errors import BenchError
+from ...models.load import imagenet_classes
 from ...registry import dataset
 from ...types import Sample
 from ..sources.decode import open_rgba
@@ -63,6 +64,16 @@ class Cutouts:
     def groups(self) -> Sequence[str | None]:
         """The stamp: its pictures on several backgrounds are not independent."""
         return [cutout.stamp for cutout in self.cutouts]
+
+    @cached_property
+    def labels(self) -> Sequence[int]:
+        """By index, without composing."""
+        return [cutout.label for cutout in self.cutouts]
+
+    @cached_property
+    def class_names(self) -> tuple[str, ...]:
+        """ImageNet's."""
+        return imagenet_classes()
 
     def __getitem__(self, index: int) -> Sample:
         """An RGB picture of 320 x 320 with its mask.

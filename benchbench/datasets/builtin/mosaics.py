@@ -173,6 +173,11 @@ def _drawn(images: UsableImages, count: int, seed: int, layout: GridLayout) -> l
 
 
 def _too_few(images: UsableImages, classes: int, layout: GridLayout) -> NotApplicable:
+    known = getattr(images.source, "labels", None)
+    if known is not None and all(label is None for label in known):
+        why = images.source.about.get("warning", "there are no labels")
+        message = f"no image of {images.source.name} has a label of {images.model.name}: {why}"
+        return NotApplicable(message, hint="Use a network of the data's classes, or of their names")
     needed = f"a grid takes {layout.classes} classes" + (", one of them with two images" if layout.repeat else "")
     if images.confidence and images.right > images.usable:
         hint = "Lower confidence, or use more images"
@@ -188,5 +193,6 @@ def _about(images: UsableImages, count: int, seed: int, layout: GridLayout, sett
         **images.source.about,
         "made": f"{count} grids of {side}, {setting}, seed {seed}{twins}",
         "usable": images.words,
+        "class names": "none: labels are outputs of the network already",
         "target": "the mask belongs to the label: study with target: label",
     }

@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 from ...errors import BenchError
+from ...models.load import imagenet_classes
 from ...registry import dataset
 from ..sources.files import Files, Item
 
@@ -19,9 +20,9 @@ _INSTALL = "pip install 'benchbench-saliency[demo]'"
 def photos() -> Files:
     """Twenty labelled ImageNet photographs, read from the installed package foolbox.
 
-    Labels are ImageNet-1k class indices, as the files' names say; two photographs share class 609. Ids are the files'
-    names without their extension. There are no masks. Twenty photographs show how things work, and are far too few to
-    rank anything. foolbox is found, not imported.
+    Labels are ImageNet-1k class indices, as the files' names say, with ImageNet's class names; two photographs share
+    class 609. Ids are the files' names without their extension. There are no masks. Twenty photographs show how things
+    work, and are far too few to rank anything. foolbox is found, not imported.
 
     Raises:
         BenchError: foolbox is not installed, or without its data files.
@@ -36,7 +37,8 @@ def photos() -> Files:
         "labels": "ImageNet-1k class indices, from the files' names",
         "licence": "foolbox is under the MIT licence; the photographs are from ImageNet and belong to their owners",
     }
-    return Files("photos", [Item(path.stem, path, int(match[2])) for path, match in matches], about)
+    items = [Item(path.stem, path, int(match[2])) for path, match in matches]
+    return Files("photos", items, about, class_names=imagenet_classes())
 
 
 def _folder() -> Path:

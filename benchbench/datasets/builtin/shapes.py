@@ -55,6 +55,7 @@ class Shapes:
     """A Dataset of scenes, drawn when asked for: a scene is a function of split, seed and index alone."""
 
     concurrent: ClassVar[bool] = True  # threads may read it at once
+    class_names: ClassVar[tuple[str, ...]] = SHAPE_CLASSES
     name: str
     stream: str
     count: int
@@ -65,6 +66,11 @@ class Shapes:
     @cached_property
     def ids(self) -> Sequence[str]:
         return [self._id(index) for index in range(self.count)]
+
+    @cached_property
+    def labels(self) -> Sequence[int]:
+        """The class index of each scene, known without drawing it."""
+        return [label_of(self.stream, index) for index in range(self.count)]
 
     def scene(self, index: int) -> Scene:
         """The plan of a scene: every figure with its place, its size and its colours."""

@@ -58,6 +58,7 @@ class Trojaned:
     """A Dataset of the scenes of ``shapes`` that are not of the target class, each with the trigger."""
 
     concurrent: ClassVar[bool] = True  # threads may read it at once
+    class_names: ClassVar[tuple[str, ...]] = SHAPE_CLASSES
     name: str
     scenes: Shapes
     count: int
@@ -67,6 +68,11 @@ class Trojaned:
     @cached_property
     def ids(self) -> Sequence[str]:
         return [self._id(index) for index in range(self.count)]
+
+    @property
+    def labels(self) -> Sequence[int]:
+        """The class that the trigger stands for, of each scene."""
+        return [TARGET] * self.count
 
     def __getitem__(self, index: int) -> Sample:
         """An RGB picture; the label is the class that the trigger stands for, the mask is true on the trigger."""

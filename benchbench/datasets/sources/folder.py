@@ -110,6 +110,7 @@ def _about(root: Path, contents: Scan, known: Labels, items: list[Item], spare: 
         "photographs": str(len(items)),
         "other files ignored": str(contents.others),
         "labels": known.rule + (f"; {without} photographs have none" if 0 < without < len(items) else ""),
+        **({} if known.names else {"class names": f"none: {known.nameless}"}),
         "masks": f"{masks} of {len(items)} photographs" + (f"; {_spare(spare)}" if spare else ""),
     }
     groups = {item.group for item in items if item.group is not None}

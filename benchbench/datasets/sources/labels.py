@@ -22,6 +22,7 @@ _RULES = {
     "sorted": "the sub-folder's index in sorted order, as in torchvision's ImageFolder",
 }
 _HEADER = "Its first line must be: file,label"
+_NUMBERS = "labels are numbers, and count by number"
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class Labels:
         readings: other ways to number the classes, by name: from the label to the label that it would be.
         warning: what the user should know of the rule, or "".
         names: by label, the names of the classes, where nobody has said how they are numbered; else empty.
+        nameless: why there are no names, where there are none.
     """
 
     rule: str
@@ -39,10 +41,12 @@ class Labels:
     readings: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
     warning: str = ""
     names: tuple[str, ...] = ()
+    nameless: str = _NUMBERS
 
 
 def no_labels() -> Labels:
-    return Labels("none: the photographs are in root itself, and there is no labels file")
+    rule = "none: the photographs are in root itself, and there is no labels file"
+    return Labels(rule, nameless="there are no labels")
 
 
 def labels_of_folders(contents: Scan, classes: Classes | None = None) -> Labels:
@@ -77,7 +81,9 @@ def labels_of_folders(contents: Scan, classes: Classes | None = None) -> Labels:
         rule += "; the names are WordNet ids but not ImageNet's 1000, so this is not ImageNet's class index"
     warning = "" if classes else _warning(rules)
     names = tuple(index) if chosen == "sorted" and classes is None else ()
-    return Labels(rule, {id: index[id.split("/")[0]] for id in contents.photos}, readings, warning, names)
+    of = {id: index[id.split("/")[0]] for id in contents.photos}
+    nameless = "classes: sorted takes the sub-folders in their order" if chosen == "sorted" else _NUMBERS
+    return Labels(rule, of, readings, warning, names, nameless)
 
 
 def _rules(folders: Sequence[str]) -> dict[Classes, dict[str, int]]:

@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar, TypeAlias
+
+from torch import Tensor
+from torch.utils.data import Subset
 
 from ...errors import BenchError
 from ...types import Sample
 from .accept import as_boxes, as_image, as_label, as_mask, boxes_text, image_bytes
 from .files import fingerprint
 from .input_kinds import ImageForms, of_mapping
+
+Named: TypeAlias = tuple[tuple[str, ...], Sequence[int] | None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,6 +27,7 @@ class Wrapped:
     the same when fetched again, as with a random transform, is an error: its rows could not be trusted or reused.
     """
 
+    names_decide: ClassVar[bool] = False
     name: str
     inner: Any
     digests: dict[int, str] = field(default_factory=dict)
@@ -36,6 +42,20 @@ class Wrapped:
     def about(self) -> Mapping[str, str]:
         kind = type(self.inner)
         return {"source": f"{kind.__module__}.{kind.__qualname__}, {len(self.inner)} items, wrapped"}
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """By label, of torchvision's own data sets with ``classes`` and ``targets``, or a Subset of one; else empty."""
+        return self._named[0]
+
+    @property
+    def labels(self) -> Sequence[int] | None:
+        """By index, without fetching, where there are class names; else None."""
+        return self._named[1]
+
+    @cached_property
+    def _named(self) -> Named:
+        return _named(self.inner)
 
     def __getitem__(self, index: int) -> Sample:
         """The pair as a Sample.
@@ -78,6 +98,25 @@ class Wrapped:
         if self.digests.setdefault(index, digest) != digest:
             raise BenchError("is not the same when fetched again", hint="Take the random transforms out of the dataset")
         return sample
+
+
+def _named(inner: Any) -> Named:
+    """The class names and labels of torchvision's own data sets and of their Subsets; none of other objects.
+
+    A subclass, or a transform of targets, may return other labels than ``targets`` has.
+    """
+    if type(inner) is Subset:
+        names, labels = _named(inner.dataset)
+        return names, None if labels is None else [labels[index] for index in inner.indices]
+    listed, targets = (getattr(inner, key, None) for key in ("classes", "targets"))
+    numbers = targets.tolist() if isinstance(targets, Tensor) else targets
+    changed = getattr(inner, "target_transform", None) is not None
+    if changed or not type(inner).__module__.startswith("torchvision.") or not isinstance(numbers, list):
+        return (), None
+    if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed) or len(numbers) != len(inner):
+        return (), None
+    known = all(type(number) is int and 0 <= number < len(listed) for number in numbers)
+    return (tuple(listed), numbers) if known else ((), None)
 
 
 def looks_map_style(value: object) -> bool:
