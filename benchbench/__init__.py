@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .api.run import Run
     from .api.study import Study
     from .errors import BenchError, NotApplicable
-    from .looking.map_sheet import MapSheet
+    from .looking.sheet_of_maps import MapSheet
     from .looking.show import show
     from .models.checkpoint import load_weights
     from .models.detector import detector
@@ -35,7 +35,7 @@ _HOME = {
     "api.run": ("Run",),
     "errors": ("BenchError", "NotApplicable"),
     "tracing.find_layout": ("with_grid", "with_layout"),
-    "looking.map_sheet": ("MapSheet",),
+    "looking.sheet_of_maps": ("MapSheet",),
     "looking.show": ("show",),
     "viz.overlay": ("Overlay", "overlay"),
     "regression": ("Baseline", "Tolerances"),

@@ -14,9 +14,9 @@ from ..files import publish
 from ..viz.style import Style
 from .look import LookRequest, look
 from .looked import Looked
-from .map_sheet import check_file
 from .raw_files import write_raw
 from .sheet_layout import check_columns
+from .sheet_of_maps import check_file
 from .show import map_sheet
 from .weak_objects import THRESHOLD, coco_text, sizes_of, weak_objects, write_masks
 

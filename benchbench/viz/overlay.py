@@ -14,7 +14,7 @@ from torch import Tensor
 from ..errors import BenchError
 from ..models.preprocess import colours, denormalise
 from ..types import Preprocess
-from .sheet import PANEL, Sheet, sheet_of
+from .picture_sheet import PANEL, PictureSheet, sheet_of
 from .style import Style, styled
 
 
@@ -50,7 +50,7 @@ class Overlay:
         return self._sheet.drawn("png")
 
     @property
-    def _sheet(self) -> Sheet:
+    def _sheet(self) -> PictureSheet:
         return sheet_of(self.rows, self.heads, self.says, self.panel)
 
 

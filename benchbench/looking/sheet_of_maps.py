@@ -11,14 +11,14 @@ from ..errors import BenchError
 from ..files import publish
 from ..paths import expanded
 from ..reports.html.sheet_page import PagePicture, sheet_page
-from ..viz.sheet import PICTURES, Panel, Sheet
+from ..viz.picture_sheet import PICTURES, Panel, PictureSheet
 
 PAGES = (".html", ".htm")
 _SIDE = 448  # pixels of a picture of the page: twice its width there, for fine screens
 
 
 @dataclass(frozen=True, eq=False)
-class MapSheet(Sheet):
+class MapSheet(PictureSheet):
     """Maps beside their pictures, as ``bb.show`` and ``benchbench explain`` make them.
 
     A notebook shows it; ``save`` writes it.
@@ -29,7 +29,7 @@ class MapSheet(Sheet):
     Example:
         >>> sheet = bb.show(network, images[:1], methods=["gradcam", "layercam"], layers="features")
         >>> sheet.heads
-        ('what the network sees', 'Grad-CAM', 'LayerCAM')
+        ('what the network sees', 'Grad-CAM', 'Layer-CAM')
         >>> sheet.save("sheet.html").name
         'sheet.html'
     """
