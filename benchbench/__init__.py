@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from .api.run import Run
     from .api.study import Study
     from .errors import BenchError, NotApplicable
+    from .looking.sheet_of_maps import MapSheet
+    from .looking.show import show
     from .models.checkpoint import load_weights
     from .models.detector import detector
     from .models.segmenter import segmenter
@@ -33,6 +35,8 @@ _HOME = {
     "api.run": ("Run",),
     "errors": ("BenchError", "NotApplicable"),
     "tracing.find_layout": ("with_grid", "with_layout"),
+    "looking.sheet_of_maps": ("MapSheet",),
+    "looking.show": ("show",),
     "viz.overlay": ("Overlay", "overlay"),
     "regression": ("Baseline", "Tolerances"),
     "registry": ("dataset", "method", "metric", "model"),
@@ -48,6 +52,7 @@ __all__ = [
     "BenchError",
     "Dataset",
     "Layer",
+    "MapSheet",
     "ModelSpec",
     "NotApplicable",
     "Overlay",
@@ -68,6 +73,7 @@ __all__ = [
     "overlay",
     "scored",
     "segmenter",
+    "show",
     "with_grid",
     "with_layout",
 ]

@@ -39,7 +39,7 @@ FLOORS = [
     ["network", "datasets", "regression", "methods", "metrics", "viz"],
     ["attribution", "evaluation", "reports"],
     ["engine"],
-    ["suites", "audit", "remote"],
+    ["suites", "audit", "remote", "looking"],
     ["api"],
     ["testing", "cli"],
 ]

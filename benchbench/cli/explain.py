@@ -8,34 +8,72 @@ from typing import Annotated
 import typer
 
 from .output import say
-from .parsing import items, number, parse_item
+from .parsing import items, labels, parse_item
 
 DEMO = "efficientnet_lite0"  # whose weights come with a package
 NAMES = "Names, separated by commas; with parameters: name:key=value"
+_Folder = Annotated[Path | None, typer.Option(help="A folder for the maps as numbers: npz, float TIFF, index.csv")]
 
 
 def explain_command(
-    images: Annotated[list[Path], typer.Argument(help="Photographs")],
+    images: Annotated[list[str], typer.Argument(help="Photographs, folders, or patterns in quotes")],
     model: Annotated[
         str,
         typer.Option("--model", "--models", help="A name, or FILE.py:function; with parameters: name:key=value"),
     ] = DEMO,
     methods: Annotated[str, typer.Option("--methods", "--method", help=NAMES)] = "gradcam",
-    layer: Annotated[str, typer.Option("--layer", "--layers", help="last, or a module path")] = "last",
-    target: Annotated[str, typer.Option(help="predicted, a class, top-2, or 281-285")] = "predicted",
+    layers: Annotated[
+        str, typer.Option("--layers", "--layer", help="last, stages, or module paths separated by commas")
+    ] = "last",
+    classes: Annotated[
+        str,
+        typer.Option(
+            "--classes", "--target", help="predicted, top5, top-2, names, numbers, or 281-285; separated by commas"
+        ),
+    ] = "predicted",
+    scores: Annotated[bool, typer.Option("--scores", help="Deletion and insertion under each map")] = False,
+    columns: Annotated[str, typer.Option(help="auto, methods, layers or classes")] = "auto",
+    style: Annotated[str, typer.Option(help="overlay, contour, top (the highest 20 %) or map")] = "overlay",
+    colours: Annotated[
+        str, typer.Option("--colours", "--colors", help="inferno, magma, plasma, viridis, cividis, gray or jet")
+    ] = "inferno",
+    alpha: Annotated[float, typer.Option(help="The map's share of an overlay, 0 to 1")] = 0.5,
+    raw: _Folder = None,
+    boxes: Annotated[Path | None, typer.Option(help="A JSON file for boxes around each map, in COCO's form")] = None,
+    masks: Annotated[Path | None, typer.Option(help="A folder for a mask of each map, as PNG")] = None,
+    threshold: Annotated[float, typer.Option(help="Of boxes and masks: a share of the map's maximum")] = 0.2,
+    seed: Annotated[int, typer.Option(help="Of everything that is drawn at random")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1")] = "auto",
     plugin: Annotated[
         list[Path] | None, typer.Option("--plugin", "--plugins", help="A Python file that registers methods or models")
     ] = None,
-    out: Annotated[Path, typer.Option(help="A PNG, JPEG, WebP or PDF file")] = Path("explained.png"),
+    out: Annotated[Path, typer.Option(help="A PNG, JPEG, WebP, SVG, PDF or HTML file")] = Path("explained.png"),
 ) -> None:
-    """Draw the maps of one or more methods over photographs, and print the network's predictions."""
-    from ..api.contact_sheet import illustrate
+    """Draw the maps of methods, layers and classes over photographs, and print the network's predictions."""
+    from ..looking.look import LookRequest
+    from ..looking.outputs import Outputs, written
+    from ..looking.picture_files import picture_files, pictures
     from ..registry import load_file
+    from ..viz.style import Style
 
+    outputs = Outputs(out, raw, boxes, masks, threshold)
+    looks = Style(style, colours, alpha)  # type: ignore[arg-type]  # it checks
     for file in plugin or []:
         load_file(file)
-    illustration = illustrate(images, parse_item(model), items(methods), layer, number(target))
-    path = illustration.overlay.save(out)
-    if illustration.warning:
-        say(f"WARNING: {illustration.warning}", error=True)
-    say("\n".join([*illustration.lines, str(path)]))
+    files = picture_files(images)
+    wanted = LookRequest(
+        parse_item(model),
+        pictures(files),
+        items(methods),
+        layers if layers in ("last", "stages") else labels(layers),
+        items(classes),
+        scores,
+        seed,
+        device,
+    )
+    done = written(wanted, files, columns, looks, outputs)
+    for warning in done.warnings:
+        say(f"WARNING: {warning}", error=True)
+    say(*done.lines, *done.files)
+    if done.failed:
+        raise typer.Exit(1)

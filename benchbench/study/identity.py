@@ -20,6 +20,7 @@ NO_NUMBERS = (
         "api/",
         "audit/",
         "cli/",
+        "looking/",
         "metrics/",
         "methods/",
         "regression/",

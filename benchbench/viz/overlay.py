@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
-import numpy as np
 import torch
-from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
 
 from ..errors import BenchError
-from ..files import publish
-from ..maps.normalise import saliency
 from ..models.preprocess import colours, denormalise
-from ..paths import expanded
 from ..types import Preprocess
-
-COLOURS = "inferno"
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".pdf")
-PANEL = 2.6  # inches
+from .picture_sheet import PANEL, PictureSheet, sheet_of
+from .style import Style, styled
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,44 +39,19 @@ class Overlay:
     panel: float = PANEL
 
     def save(self, path: str | Path) -> Path:
-        """Write a PNG, JPEG, WebP or PDF; returns the path.
+        """Write a PNG, JPEG, WebP, SVG or PDF; returns the path.
 
         Raises:
             BenchError: another suffix, or a folder that is not there.
         """
-        path = expanded(path)
-        if path.suffix.lower() not in SUFFIXES:
-            raise BenchError(f"cannot write {path.suffix or 'a file without suffix'!r}", where=str(path), hint=_SUFFIX)
-        if not path.parent.is_dir():
-            raise BenchError("no such folder", where=str(path.parent), hint="Make it first")
-        return publish(path, self._drawn(path.suffix.lower().removeprefix(".")), hint="Give another path")
+        return self._sheet.save(path)
 
     def _repr_png_(self) -> bytes:
-        return self._drawn("png")
+        return self._sheet.drawn("png")
 
-    def _drawn(self, format: str) -> bytes:
-        out = io.BytesIO()
-        with mpl.rc_context({"text.parse_math": False, "font.size": 9, "pdf.fonttype": 42}):
-            self._figure().savefig(out, format=format, dpi=110)
-        return out.getvalue()
-
-    def _figure(self) -> Figure:
-        across, down = max(map(len, self.rows)), len(self.rows)
-        caption = 0.55 if any(self.says) else 0.1
-        figure = Figure(figsize=(self.panel * across, (self.panel + caption) * down + 0.3), layout="constrained")
-        for y, row in enumerate(self.rows):
-            for x, picture in enumerate(row):
-                axis = figure.add_subplot(down, across, y * across + x + 1)
-                axis.imshow(np.asarray(picture))
-                axis.set_axis_off()
-                if y == 0 and x < len(self.heads):
-                    axis.set_title(_folded(self.heads[x]), fontsize=9)
-                if x == 0 and y < len(self.says):
-                    axis.text(0, -0.03, _folded(self.says[y]), transform=axis.transAxes, va="top", fontsize=8)
-        return figure
-
-
-_SUFFIX = f"Name a file that ends in {', '.join(SUFFIXES)}"
+    @property
+    def _sheet(self) -> PictureSheet:
+        return sheet_of(self.rows, self.heads, self.says, self.panel)
 
 
 def overlay(
@@ -118,15 +84,7 @@ def overlay(
 
 def laid(picture: Image.Image, saliency_map: Tensor, strength: float = 0.5) -> Image.Image:
     """The picture under one coloured map."""
-    plain = saliency_map.detach().float().cpu()
-    plain = plain.reshape(plain.shape[-2:]) if plain.ndim > 1 and plain[..., 0, 0].numel() == 1 else plain
-    if plain.ndim != 2 or not torch.isfinite(plain).all():
-        hint = "Give one finite map (h, w) for one image"
-        raise BenchError(f"the map's shape is {tuple(saliency_map.shape)}", where="overlay", hint=hint)
-    scaled = saliency(plain[None], (picture.height, picture.width))[0].numpy()
-    colours = mpl.colormaps[COLOURS](scaled)[..., :3] * 255
-    mixed = (1 - strength) * np.asarray(picture, dtype=np.float64) + strength * colours
-    return Image.fromarray(np.rint(mixed).astype(np.uint8))
+    return styled(picture, saliency_map, Style(alpha=strength))
 
 
 def _picture(image: Any, preprocess: Preprocess | None) -> Image.Image:
@@ -147,11 +105,3 @@ def _picture(image: Any, preprocess: Preprocess | None) -> Image.Image:
         hint = "Give preprocess=bb.Preprocess(...), whose mean and std it was normalised with"
         raise BenchError("the image's values are not in [0, 1]", where="overlay", hint=hint)
     return Image.fromarray((colours(plain) * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy())
-
-
-def _short(text: str, most: int = 34) -> str:
-    return text if len(text) <= most else f"{text[: most - 1]}…"
-
-
-def _folded(text: str) -> str:
-    return "\n".join(_short(line) for line in text.split("\n"))

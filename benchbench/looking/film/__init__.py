@@ -1,0 +1,1 @@
+"""Films with the maps of every frame laid over them."""
