@@ -118,8 +118,8 @@ def explain(
         checked = check_network(network, "explain")
         names, several = read_layers(checked, layer)
         wanted = names if several else names[0]
-        given = None if references is None else _stacked(parts_of(references).images, checked)
-        compared = ComparedImages(given, isinstance(images, DataLoader))
+        stack = None if references is None else _stacked(parts_of(references).images, checked)
+        compared = ComparedImages(stack, isinstance(images, DataLoader))
         for parts in _parts(images):
             shown = _stacked(parts.images, checked)
             known = parts.labels if labels is None else labels

@@ -152,7 +152,7 @@ def explain_shown(shown: ViewBatch, cells: Sequence[MapCell]) -> ViewMaps:
         return ViewMaps(maps, answers, logits.argmax(1))
 
     def alone(i: int) -> ViewMaps:
-        return explain_shown(shown.one(i), cells)
+        return explain_shown(shown.row(i), cells)
 
     def refused(failure: Failure) -> ViewMaps:
         return _without_gradient(shown, cells, f"the network failed: {failure.reason}")

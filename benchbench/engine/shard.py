@@ -147,7 +147,7 @@ def _work_batch(job: _ShardJob, chunk: ImageBatch, number: int) -> Sequence[Imag
     batch = attempt(partial(_capture_and_predict, job, chunk, job.lacking.maps))
     if isinstance(batch, Failure):
         if len(chunk) > 1:
-            return [chunk.one(i) for i in range(len(chunk))]
+            return [chunk.row(i) for i in range(len(chunk))]
         batch, refused = _without_gradient(job, chunk, batch.reason)
     if chunk.ids[0] in job.pages.predictions:
         _work_chunk(job, chunk, number, batch, refused)

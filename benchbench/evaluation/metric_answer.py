@@ -49,7 +49,7 @@ def score(metric: MetricChoice, seen: Seen, watch: PluginWatch, place: str) -> l
         return watch.call(f"metric {metric.name}", place, partial(_checked, metric, seen, count), _seed(seen))
 
     def alone(i: int) -> list[MetricAnswer]:
-        return score(metric, seen.one(i), watch, place)
+        return score(metric, seen.row(i), watch, place)
 
     def refused(failure: Failure) -> list[MetricAnswer]:
         return [MetricAnswer(None, 0, failure)] * count

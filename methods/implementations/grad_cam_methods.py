@@ -130,8 +130,8 @@ def _raw_images(extractor: Any) -> list[Any]:
     cam = getattr(extractor, "base_cam", extractor)
     make = cam.get_cam_image
 
-    def kept(*given: Any, **named: Any) -> Any:
-        images.append(make(*given, **named))
+    def kept(*values: Any, **named: Any) -> Any:
+        images.append(make(*values, **named))
         return images[-1]
 
     cam.get_cam_image = kept

@@ -52,10 +52,10 @@ class Archive:
         Raises:
             BenchError: none is.
         """
-        found = next((root / name for name in names if (root / name).exists()), None)
-        if found is None:
+        folder = next((root / name for name in names if (root / name).exists()), None)
+        if folder is None:
             raise self.lacks(root / names[0])
-        return found
+        return folder
 
     def lines(self, path: Path) -> list[str]:
         """The lines of a text file that are not empty.
