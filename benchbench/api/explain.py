@@ -29,7 +29,7 @@ from ..seeds import sample_seeds
 from ..types import INPUT, ModelSpec, References
 from ..vocabulary import LOGIT
 from .arguments import read_layers, read_target, refuse_unused_labels
-from .checks import check_answers, check_images, check_maps, names_of
+from .explain_checks import check_answers, check_images, check_maps, names_of
 from .compared_images import ComparedImages
 
 

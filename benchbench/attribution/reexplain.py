@@ -27,7 +27,7 @@ from ..types import Reexplained
 from ..types.views import AddedConstant, Masked, MirrorSymmetric, RandomWeights, Single, View, singles
 from ..vocabulary import Status
 from .apply_view import RandomisedNetworks, ViewBatch, apply_view
-from .explain import explain, gradients_of
+from .captured_maps import explain, gradients_of
 from .layer_services import CapturedBatch, capture_batch
 from .view_collector import ViewCollector
 

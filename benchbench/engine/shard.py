@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..attribution.explain import explain, gradients_of
+from ..attribution.captured_maps import explain, gradients_of
 from ..attribution.explainer import explainer_of
 from ..attribution.layer_services import CapturedBatch, capture_batch
 from ..attribution.reexplain import reexplain

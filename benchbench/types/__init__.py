@@ -2,7 +2,7 @@
 
 from ..seeds import streamed
 from ..vocabulary import INPUT
-from .cost import Cost, CostShare, PassCount
+from .measured_cost import Cost, CostShare, PassCount
 from .data import Dataset, ModelSpec, Preprocess, Sample
 from .layer import Layer, Services
 from .layer_records import (

@@ -20,7 +20,7 @@ from .._sign import Sign, evidence
 from .family import LibraryFamily
 from .implementation import LibraryMethod, library_method
 from .known_faults import CAPTUM_FAULTS, CAPTUM_HERE, CAPTUM_LAYER_AND_PIXELS, CAPTUM_REFUSED, NEURON, seen
-from .options import arguments, plain_options, takes
+from .library_options import arguments, plain_options, takes
 
 CAPTUM = Library("captum", "captum", "captum.attr", "captum", "", "https://github.com/pytorch/captum")
 _OURS = (

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from benchbench.maps.normalise import minmax
 from benchbench.regression import Sketch, difference
-from benchbench.regression.grids import normalised
+from benchbench.regression.map_parts import normalised
 from benchbench.regression.map_sketch import OTHER, SAME
 from benchbench.results.schema import FloatArray
 

@@ -19,7 +19,7 @@ from ...errors import BenchError
 from ...registry import dataset
 from ...types import Sample
 from ..sources.accept import as_image, as_label, as_mask, image_bytes
-from ..sources.files import fingerprint
+from ..sources.file_dataset import fingerprint
 from ..sources.frame import frame_of, orientation_of
 
 _INSTALL = "pip install 'benchbench-saliency[hf]'"

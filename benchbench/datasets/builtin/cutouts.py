@@ -17,7 +17,7 @@ from ...errors import BenchError
 from ...registry import dataset
 from ...types import Sample
 from ..sources.decode import open_rgba
-from ..sources.files import fingerprint
+from ..sources.file_dataset import fingerprint
 from . import backgrounds
 from .stamps import STAMPS
 

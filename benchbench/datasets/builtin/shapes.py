@@ -16,7 +16,7 @@ from torch import Tensor
 from ...models.shape_classes import SHAPE_CLASSES
 from ...registry import dataset
 from ...types import Sample
-from ..sources.files import fingerprint
+from ..sources.file_dataset import fingerprint
 from .shapes_paint import Painted, paint
 from .shapes_plan import Recipe, Scene, label_of, plan
 

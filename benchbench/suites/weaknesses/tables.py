@@ -9,7 +9,7 @@ import pandas as pd
 
 from ...results.suite_answer import SuiteTable
 from ...vocabulary import INPUT
-from .findings import WeaknessVerdicts
+from .weakness_findings import WeaknessVerdicts
 from .questions import DISTRACTORS, INSTANCES, PLANTED
 
 PLACE = {"method": "method", "model": "network", "dataset": "data", "layer": "layer"}

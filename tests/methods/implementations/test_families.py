@@ -19,7 +19,7 @@ from benchbench.methods.implementations import (
 )
 from benchbench.methods.implementations import known_faults as faults
 from benchbench.methods.implementations.implementation import LibraryMethod, adapter_files
-from benchbench.methods.implementations.options import plain_options
+from benchbench.methods.implementations.library_options import plain_options
 from benchbench.registry import METHODS
 from benchbench.study.spec import StudySpec
 

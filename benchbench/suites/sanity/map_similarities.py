@@ -10,7 +10,7 @@ import pandas as pd
 from ...metrics.randomisation import CONSTANT
 from ...results.record import Record, with_network_table, with_units
 from ...study.spec import MetricChoice, StudySpec
-from .labels import LabelSimilarities
+from .label_similarities import LabelSimilarities
 
 Similarity: TypeAlias = Literal["spearman", "ssim"]
 SETTING = ["model", "dataset", "layer", "method"]

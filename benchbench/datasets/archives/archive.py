@@ -78,7 +78,7 @@ def imagenet_index() -> dict[str, int]:
     """By WordNet id, ImageNet-1k's class index: the ids of the 1000 classes in sorted order.
 
     Example:
-        >>> from benchbench.datasets.archives.layout import imagenet_index
+        >>> from benchbench.datasets.archives.archive import imagenet_index
         >>> imagenet_index()["n01440764"], imagenet_index()["n02123045"]
         (0, 281)
     """
