@@ -1,9 +1,9 @@
-"""Names say what a thing is: six words are no identifiers."""
+"""Names say what a thing is: six words are no identifiers, and no two files have one name."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -70,3 +70,55 @@ def test_a_planted_name_is_seen(code: str) -> None:
 @pytest.mark.parametrize("code", ["a['made'] = 1", "'one'  # found", "a.own", "own_label = 1", "None", "call(**given)"])
 def test_words_that_name_nothing_are_no_names(code: str) -> None:
     assert not vague(ast.parse(code))
+
+
+SUITE_FILES = {"suite", "tables", "words", "verdicts"}  # every suite has the first, and others as it needs them
+SHOWING = {"checks", "figures", "html", "terminal"}  # folders of reports/ whose files show what another file computes
+
+
+def home_of(path: Path) -> str:
+    """The convention by which a file may have another file's name, or empty."""
+    parts = path.parts
+    if parts[:2] == ("benchbench", "cli"):
+        return "command"
+    if parts[:2] == ("benchbench", "suites") and len(parts) == 4 and path.stem in SUITE_FILES:
+        return "suite"
+    return "show" if parts[0] == "reports" and parts[1] in SHOWING else ""
+
+
+def same_named(paths: Iterable[Path]) -> list[list[Path]]:
+    """Files of one name, but for what a convention names: a command, a part of a suite, and what a report shows.
+
+    Args:
+        paths: below the repository's root.
+    """
+    groups: dict[tuple[str, str], list[Path]] = {}
+    for path in paths:
+        if path.stem not in ("__init__", "__main__"):
+            owner = str(path.parent) if home_of(path) == "suite" else home_of(path)
+            groups.setdefault((path.stem, owner), []).append(path)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def test_no_two_files_have_one_name_outside_the_conventions() -> None:
+    assert not same_named(path.relative_to(ROOT) for path in files()), "name the less public one by what it holds"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "refused"),
+    [
+        ("benchbench/seeds.py", "benchbench/suites/localisation/seeds.py", True),
+        ("benchbench/api/explain.py", "benchbench/attribution/explain.py", True),
+        ("benchbench/types/cost.py", "metrics/cost.py", True),
+        ("reports/html/matrix.py", "reports/figures/matrix.py", True),
+        ("reports/latex/layout.py", "benchbench/datasets/archives/layout.py", True),
+        ("benchbench/suites/bias/scores.py", "benchbench/suites/depth/scores.py", True),
+        ("benchbench/suites/bias/tables.py", "benchbench/suites/depth/tables.py", False),
+        ("benchbench/suites/bias/words.py", "benchbench/words.py", False),
+        ("benchbench/cli/merge.py", "benchbench/results/merge.py", False),
+        ("reports/html/subgroups.py", "benchbench/stats/subgroups.py", False),
+        ("benchbench/cli/__init__.py", "benchbench/api/__init__.py", False),
+    ],
+)
+def test_a_planted_file_of_another_files_name_is_seen(first: str, second: str, refused: bool) -> None:
+    assert bool(same_named([Path(first), Path(second)])) is refused
