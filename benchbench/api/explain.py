@@ -29,8 +29,8 @@ from ..seeds import sample_seeds
 from ..types import INPUT, ModelSpec, References
 from ..vocabulary import LOGIT
 from .arguments import read_layers, read_target, refuse_unused_labels
-from .explain_checks import check_answers, check_images, check_maps, names_of
 from .compared_images import ComparedImages
+from .explain_checks import check_answers, check_images, check_maps, names_of
 
 
 @overload

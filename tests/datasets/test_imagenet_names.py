@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from benchbench.datasets.archives.class_spellings import imagenet_counterparts, in_imagenet_order, is_homonym
 from benchbench.datasets.archives.archive import imagenet_index
+from benchbench.datasets.archives.class_spellings import imagenet_counterparts, in_imagenet_order, is_homonym
 from benchbench.datasets.archives.oxford_pets import BREEDS
 from benchbench.datasets.archives.voc import CLASSES as VOC
 from benchbench.datasets.sources.class_match import RelabelledData, on_outputs

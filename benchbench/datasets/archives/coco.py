@@ -21,8 +21,8 @@ from ..sources.decode import MAX_PIXELS
 from ..sources.file_dataset import Files, Item
 from ..sources.frame import Frame
 from ..sources.truth import Box
-from .class_spellings import imagenet_counterparts
 from .archive import Archive
+from .class_spellings import imagenet_counterparts
 
 COCO = Archive(
     "coco",

@@ -13,8 +13,8 @@ from ...formatting import join_words
 from ...registry import dataset
 from ..sources.file_dataset import Files, Item
 from ..sources.truth import Box, LevelMask, MaskSource
-from .cub_parts import ALL, Discs, visible_points
 from .archive import Archive
+from .cub_parts import ALL, Discs, visible_points
 
 CUB = Archive(
     "cub200",

@@ -9,8 +9,8 @@ from ...errors import BenchError
 from ...registry import dataset
 from ..sources.file_dataset import Files, Item
 from ..sources.truth import Box, IndexMask
-from .class_spellings import imagenet_counterparts
 from .archive import Archive
+from .class_spellings import imagenet_counterparts
 from .voc_xml import voc_objects
 
 PETS = Archive(

@@ -93,7 +93,7 @@ class Shapes:
         Example:
             >>> from benchbench.datasets.builtin.shapes import shapes
             >>> scenes = shapes(count=3, seed=0)
-            >>> all(one.label == scenes[0].label for one in scenes.instances(0) if one.decides)
+            >>> all(each.label == scenes[0].label for each in scenes.instances(0) if each.decides)
             True
         """
         scene = self.scene(index)

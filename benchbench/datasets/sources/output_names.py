@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from ..archives.archive import imagenet_index
 from ..archives.class_spellings import (
     are_imagenets,
     imagenet_counterparts,
@@ -15,7 +16,6 @@ from ..archives.class_spellings import (
     is_homonym,
     plain_name,
 )
-from ..archives.archive import imagenet_index
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,9 +18,9 @@ from ...study.choices import MethodChoice
 from ...types import INPUT
 from ..run_maps import run_maps, why_no_map
 from ..verdict_rows import absent_row, mean_row
+from .map_scores import balance, selection
 from .questions import DISTRACTORS, INSTANCES
 from .scenes import NO_INSTANCES, ShownScene, scenes
-from .map_scores import balance, selection
 
 OfMap: TypeAlias = Callable[[Tensor, ShownScene], float | None]
 OF_MAPS: Mapping[str, tuple[Question, OfMap]] = {
