@@ -27,7 +27,7 @@ class PerImage:
                 parts[each.name] = _cut(getattr(self, each.name), start, stop)
         return replace(self, **parts)
 
-    def one(self, i: int) -> Self:
+    def row(self, i: int) -> Self:
         """The record of image ``i`` alone."""
         return self.rows(i, i + 1)
 

@@ -74,7 +74,7 @@ def _each(seen: Seen, score: Callable[[Explainer, Tensor, Tensor], Tensor]) -> S
     values = []
     for i, seed in enumerate(seen.pixels.seeds):
         with seeded(seed):
-            value = score(seen.explainer.one(i), seen.pixels.images[i : i + 1].clone(), seen.map[i : i + 1])
+            value = score(seen.explainer.row(i), seen.pixels.images[i : i + 1].clone(), seen.map[i : i + 1])
         values.append(float(value))
     return Scored(torch.tensor(values, dtype=torch.float64))
 

@@ -110,7 +110,7 @@ def _run(name: str, seen: Seen, params: Mapping[str, Any]) -> Scored:
 def _on_image(name: str, seen: Seen, i: int, mask: torch.Tensor, params: Mapping[str, Any]) -> float:
     assert seen.pixels is not None, "the engine gives it"
     assert seen.explainer is not None, "the engine gives it"
-    kind, explainer, images = _class(name), seen.explainer.one(i), seen.pixels.images[i : i + 1]
+    kind, explainer, images = _class(name), seen.explainer.row(i), seen.pixels.images[i : i + 1]
     known = inspect.signature(kind.__init__).parameters
     fixed: dict[str, Any] = {"return_aggregate": False, "disable_warnings": True, "display_progressbar": False}
     if name == "RandomLogit":

@@ -200,7 +200,7 @@ def test_a_report_is_rebuilt_without_torch(loaded: dict[str, set[str]]) -> None:
     assert "torch" not in loaded["report"]
 
 
-DRAWING = {"benchbench.reports.html.document", "benchbench.suites.builtin"}
+DRAWING = {"benchbench.reports.html.document", "benchbench.suites.builtin_suites"}
 
 
 def test_a_run_that_draws_nothing_does_not_wait_for_what_draws() -> None:
@@ -229,7 +229,14 @@ def test_foolbox_is_never_imported(loaded: dict[str, set[str]]) -> None:
     assert "foolbox" not in loaded["photos"]
 
 
-MAKERS = {"attribution.explain", "engine.method_cost", "engine.shard", "evaluation.evaluate", "failure_policy", "seeds"}
+MAKERS = {
+    "attribution.captured_maps",
+    "engine.method_cost",
+    "engine.shard",
+    "evaluation.evaluate",
+    "failure_policy",
+    "seeds",
+}
 # Where results are kept and said; what makes numbers may use these, though no number comes from them.
 KEPT = {"files", "formatting", "results", "evaluation.cell_reader", "models", "models.load", "engine.missing_cells"}
 BESIDE = {  # these make numbers, and write, describe or pool them too

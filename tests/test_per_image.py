@@ -71,8 +71,8 @@ def test_inner_records_are_cut_and_caches_are_emptied() -> None:
     assert isinstance(reference, ReferenceBatch)
     assert isinstance(seen, Seen)
     assert isinstance(pixels, Pixels)
-    assert pixels.one(1).cache == {}
-    assert reference.one(3).pixels.seeds == (3,)
+    assert pixels.row(1).cache == {}
+    assert reference.row(3).pixels.seeds == (3,)
     (reexplained,) = seen.rows(1, 3).reexplained.values()
     assert reexplained.probability.tolist() == [1, 2]
     assert len(reference.rows(1, 3)) == 2

@@ -17,11 +17,11 @@ class ComparedImages:
     """The images that a call of bb.explain is given to compare with, if any.
 
     Attributes:
-        given: (R, channels, H, W); None for the other images of the call.
+        references: (R, channels, H, W); None for the other images of the call.
         batched: whether the images come batch by batch, so that the others of a batch depend on its size.
     """
 
-    given: Tensor | None
+    references: Tensor | None
     batched: bool
 
     def of(self, method: str, images: Tensor, times: int) -> References:
@@ -34,19 +34,19 @@ class ComparedImages:
             NotApplicable: there is nothing to compare an image with.
             BenchError: what is given has another size.
         """
-        if self.given is None and self.batched:
+        if self.references is None and self.batched:
             why = f"{method} compares an image with others, and a DataLoader's batches are explained one by one"
             raise NotApplicable(f"{why}: give references=, images as the network takes them")
-        pool = images if self.given is None else self.given
+        pool = images if self.references is None else self.references
         if pool.shape[1:] != images.shape[1:]:
             message = f"references are {tuple(pool.shape[1:])} each, and the images {tuple(images.shape[1:])}"
             raise BenchError(message, where="explain", hint="Give references of the images' size")
         others = [[k for k in range(len(pool)) if not torch.equal(pool[k], image)] for image in images]
-        most = REFERENCES if self.given is None else len(pool)
+        most = REFERENCES if self.references is None else len(pool)
         if not all(others):
             why = f"{method} compares an image with others, and there is none"
             raise NotApplicable(f"{why}: give references=, images as the network takes them")
-        return References(pool, tuple(tuple(own[:most]) for own in others for _ in range(times)))
+        return References(pool, tuple(tuple(suitable[:most]) for suitable in others for _ in range(times)))
 
     def refuse_unused(self, method: str) -> None:
         """For a method that compares nothing.
@@ -54,5 +54,5 @@ class ComparedImages:
         Raises:
             BenchError: references are given.
         """
-        if self.given is not None:
+        if self.references is not None:
             raise BenchError(f"{method} takes no references", where="explain", hint="Leave references out")

@@ -29,8 +29,8 @@ from ..seeds import sample_seeds
 from ..types import INPUT, ModelSpec, References
 from ..vocabulary import LOGIT
 from .arguments import read_layers, read_target, refuse_unused_labels
-from .checks import check_answers, check_images, check_maps, names_of
 from .compared_images import ComparedImages
+from .explain_checks import check_answers, check_images, check_maps, names_of
 
 
 @overload
@@ -118,8 +118,8 @@ def explain(
         checked = check_network(network, "explain")
         names, several = read_layers(checked, layer)
         wanted = names if several else names[0]
-        given = None if references is None else _stacked(parts_of(references).images, checked)
-        compared = ComparedImages(given, isinstance(images, DataLoader))
+        stack = None if references is None else _stacked(parts_of(references).images, checked)
+        compared = ComparedImages(stack, isinstance(images, DataLoader))
         for parts in _parts(images):
             shown = _stacked(parts.images, checked)
             known = parts.labels if labels is None else labels

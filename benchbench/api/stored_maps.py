@@ -104,8 +104,8 @@ def stored_maps(record: Record, chosen: Mapping[str, str | Sequence[str] | None]
     return StoredMaps(rows[KEYS].reset_index(drop=True), record, places)
 
 
-def _listed(column: str, given: object) -> list[object]:
-    names = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else [given]
+def _listed(column: str, value: object) -> list[object]:
+    names = list(value) if isinstance(value, Iterable) and not isinstance(value, str) else [value]
     if not names:
         raise BenchError(f"no {column} is named", where="maps", hint="Leave it out for all")
     return names

@@ -13,7 +13,7 @@ from ..network.scorer import Scorer
 from ..seeds import sample_seeds
 from ..study.plan import MapCell
 from ..types import Explainer
-from .explain import NOT_AGAIN
+from .captured_maps import NOT_AGAIN
 from .method_maps import method_maps
 
 

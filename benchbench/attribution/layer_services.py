@@ -18,7 +18,7 @@ from ..network.behind_layer import Rest, check_copies, cut, rest
 from ..network.capture import NO_GRADIENT, WHY, Capture, GradientsWanted, capture, eval_frozen, wanted_by_score, widened
 from ..network.checks import check_logits
 from ..network.derivatives import bias_gradients, curvature
-from ..network.detections import similarities
+from ..network.detection_similarity import similarities
 from ..network.explained_score import explained_score
 from ..network.fast_copy import channels_last
 from ..network.head import pooled_head

@@ -27,7 +27,7 @@ from ..types import Reexplained
 from ..types.views import AddedConstant, Masked, MirrorSymmetric, RandomWeights, Single, View, singles
 from ..vocabulary import Status
 from .apply_view import RandomisedNetworks, ViewBatch, apply_view
-from .explain import explain, gradients_of
+from .captured_maps import explain, gradients_of
 from .layer_services import CapturedBatch, capture_batch
 from .view_collector import ViewCollector
 
@@ -152,7 +152,7 @@ def explain_shown(shown: ViewBatch, cells: Sequence[MapCell]) -> ViewMaps:
         return ViewMaps(maps, answers, logits.argmax(1))
 
     def alone(i: int) -> ViewMaps:
-        return explain_shown(shown.one(i), cells)
+        return explain_shown(shown.row(i), cells)
 
     def refused(failure: Failure) -> ViewMaps:
         return _without_gradient(shown, cells, f"the network failed: {failure.reason}")

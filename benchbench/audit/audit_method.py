@@ -24,9 +24,9 @@ from .audit_place import AuditPlace
 from .audited_library import AuditedMethod
 from .behaviour import behaviour_of
 from .map_differences import all_constant, difference, finite_maps
+from .method_verdicts import Measured, agrees, findings_of, not_compared, verdict_of
 from .our_method import our_call, our_label, our_maps
 from .state_left import state_left
-from .verdicts import Measured, agrees, findings_of, not_compared, verdict_of
 
 
 def audit_method(method: AuditedMethod, networks: Sequence[AuditNetwork]) -> AuditRow:

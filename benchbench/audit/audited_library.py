@@ -82,9 +82,9 @@ def audited_library(name: str) -> AuditedLibrary:
     first = next(iter(plugins.values()))
     assert isinstance(first, LibraryMethod), "a family that lists its methods is a library's"
     library = first.library
-    own = OWN_CALLS.get(prefix, {})
-    methods = [_method(prefix, each, plugin) for each, plugin in plugins.items() if each not in own]
-    methods += [_own(prefix, each, call, library) for each, call in own.items()]
+    added_calls = OWN_CALLS.get(prefix, {})
+    methods = [_method(prefix, each, plugin) for each, plugin in plugins.items() if each not in added_calls]
+    methods += [_added_method(prefix, each, call, library) for each, call in added_calls.items()]
     looked_at = version_looked_at(library)
     known = (replace(each, looked_at=looked_at) for each in methods)
     return AuditedLibrary(library.title, library.version, tuple(sorted(known, key=lambda each: each.name)))
@@ -122,7 +122,7 @@ def _whole(images: Tensor) -> Layout:
     return Layout("first", images.shape[2], images.shape[3])
 
 
-def _own(prefix: str, name: str, call: OwnCall, library: Library) -> AuditedMethod:
+def _added_method(prefix: str, name: str, call: OwnCall, library: Library) -> AuditedMethod:
     counterpart, kind = counterpart_of(prefix, name), getattr(library.load(), name, None)
     if kind is None:
         return AuditedMethod(name, None, counterpart, f"{library.title} {library.version} has no {name}")

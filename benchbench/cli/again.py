@@ -52,8 +52,8 @@ def _show(study: Path | None, out: Path) -> None:
     from ..results.record import Record
 
     then, now = Record.load(study.parent), Record.load(out)
-    found = differences(then.info, now.info)
+    changes = differences(then.info, now.info)
     say(f"Compared with {study.parent}:")
-    for each in found or ["nothing differs in versions, device, weights, data and code"]:
+    for each in changes or ["nothing differs in versions, device, weights, data and code"]:
         say(f"  {each}")
     say(f"  {same_values(then, now)}")

@@ -212,7 +212,7 @@ def compare_command(
 ) -> None:
     """Compare two runs on their common images: other weights, other code or another machine."""
     from ..errors import nearest
-    from ..reports.checks.comparison import FORMATS, RunComparison
+    from ..reports.checks.two_runs import FORMATS, RunComparison
     from .read_run import read_record
 
     if format not in FORMATS:

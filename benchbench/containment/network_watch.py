@@ -108,7 +108,7 @@ class NetworkWatch:
     One more copy of the weights is kept, where the weights are. Memory that several networks share is compared once.
 
     Attributes:
-        own: what the networks change themselves, which is not compared.
+        ignored: what the networks change themselves, which is not compared.
 
     Args:
         networks: those that a run's numbers come from.
@@ -130,20 +130,20 @@ class NetworkWatch:
         self._modules = [_ModuleState.of(module) for module in _once(m for n in networks for m in n.modules())]
         tensors = _once(t for n in networks for t in (*n.parameters(), *n.buffers()) if _is_plain(t))
         self._tensors = [_TensorState.of(tensor) for tensor in tensors]
-        self.own: frozenset[Aspect] = frozenset()
+        self.ignored: frozenset[Aspect] = frozenset()
 
     def with_more(self, networks: Sequence[nn.Module]) -> NetworkWatch:
         """A watch of these networks too, as they are now."""
         watch = NetworkWatch(networks)
         watch._tensors, watch._modules = [*self._tensors, *watch._tensors], [*self._modules, *watch._modules]
-        watch.own = self.own
+        watch.ignored = self.ignored
         return watch
 
     def changes(self) -> frozenset[Aspect]:
         """What is not as it was, without what the networks change themselves."""
-        found = {(what, i) for i, state in enumerate(self._tensors) for what in state.changed()}
-        found |= {(what, i) for i, state in enumerate(self._modules) for what in state.changed()}
-        return frozenset(found) - self.own
+        aspects = {(what, i) for i, state in enumerate(self._tensors) for what in state.changed()}
+        aspects |= {(what, i) for i, state in enumerate(self._modules) for what in state.changed()}
+        return frozenset(aspects) - self.ignored
 
     def put_back(self, changes: Iterable[Aspect]) -> None:
         for what, i in sorted(changes):
@@ -166,8 +166,8 @@ class NetworkWatch:
         if probe is not None:
             with suppress(Exception):  # the network's trouble, which the rows tell
                 probe()
-            self.own |= self.changes()
-        return ", ".join(sorted({what for what, _ in changes - self.own}))
+            self.ignored |= self.changes()
+        return ", ".join(sorted({what for what, _ in changes - self.ignored}))
 
 
 def state_of(network: nn.Module) -> tuple[Any, ...]:

@@ -93,8 +93,8 @@ class Estimate:
     def doubt(self) -> float:
         """How far off ``seconds`` may be, as a share."""
         shards = self._of_shards(self.plan.study.samples)
-        own = max(LEAST_DOUBT if self.workforce is None else DOUBT_OF_WORKERS, self.measured.spread)
-        return (own * (shards + self.fixed) + DOUBT_OF_COST * self.costs) / max(self.seconds, 1e-9)
+        doubt_of_shards = max(LEAST_DOUBT if self.workforce is None else DOUBT_OF_WORKERS, self.measured.spread)
+        return (doubt_of_shards * (shards + self.fixed) + DOUBT_OF_COST * self.costs) / max(self.seconds, 1e-9)
 
     @property
     def forwards(self) -> float:

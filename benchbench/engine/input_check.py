@@ -87,35 +87,36 @@ def suspicion(
         answers: by the reading's name, ``AS_GIVEN`` among them.
         readings: by name.
     """
-    given = answers[AS_GIVEN]
-    suspects = {name: each for name, each in answers.items() if _is_better(each, given, readings.get(name))}
+    unchanged = answers[AS_GIVEN]
+    suspects = {name: each for name, each in answers.items() if _is_better(each, unchanged, readings.get(name))}
     if not suspects:
         return []
     best = max(suspects, key=lambda name: (sum(suspects[name].right), _mean(suspects[name].probability)))
-    counts = f"It predicts {sum(given.right)} of {len(given.right)} labels; given {best}, {sum(suspects[best].right)}. "
+    right, best_right = sum(unchanged.right), sum(suspects[best].right)
+    counts = f"It predicts {right} of {len(unchanged.right)} labels; given {best}, {best_right}. "
     start, middle = "Its most likely class has", f"given {best}, {_mean(suspects[best].probability):.2f}. "
-    if sum(suspects[best].right) == sum(given.right):
-        start = "The labels have" if given.right else start
-        counts = f"{start} a mean probability of {_mean(given.probability):.2f}; {middle}"
+    if best_right == right:
+        start = "The labels have" if unchanged.right else start
+        counts = f"{start} a mean probability of {_mean(unchanged.probability):.2f}; {middle}"
     end = f"{readings[best].remedy} Nothing was changed."
     return [f"{model} may want the images of {dataset} in another way. {counts}{end}"]
 
 
-def _is_better(other: ReadingAnswers, given: ReadingAnswers, reading: InputReading | None) -> bool:
+def _is_better(other: ReadingAnswers, unchanged: ReadingAnswers, reading: InputReading | None) -> bool:
     if reading is None:
         return False
-    if _is_more_often(other.right, given.right):
+    if _is_more_often(other.right, unchanged.right):
         return True
-    gain = _mean(other.probability) - _mean(given.probability)
-    surer = gain > GAIN and _is_more_often(other.probability, given.probability)
-    kept = sum(other.right) >= sum(given.right) if given.right else other.most <= given.most
+    gain = _mean(other.probability) - _mean(unchanged.probability)
+    surer = gain > GAIN and _is_more_often(other.probability, unchanged.probability)
+    kept = sum(other.right) >= sum(unchanged.right) if unchanged.right else other.most <= unchanged.most
     return reading.bounded and surer and kept
 
 
-def _is_more_often(other: Sequence[float], given: Sequence[float]) -> bool:
+def _is_more_often(other: Sequence[float], unchanged: Sequence[float]) -> bool:
     """The sign test of one side; of right and wrong it is McNemar's exact test."""
-    up = sum(a > b for a, b in zip(other, given, strict=True))
-    down = sum(a < b for a, b in zip(other, given, strict=True))
+    up = sum(a > b for a, b in zip(other, unchanged, strict=True))
+    down = sum(a < b for a, b in zip(other, unchanged, strict=True))
     return up > down and float(bdtrc(up - 1, up + down, 0.5)) < LEVEL
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,19 +55,7 @@ def stored_predictions(task: Task, store: Store) -> dict[str, Any] | None:
 
 
 def is_complete(task: Task, lacking: MissingCells, store: Store) -> bool:
-    """Whether a task lacks nothing, photographs included.
-
-    Only a task that lacks no cell has its predictions read: they name the photographs.
-    """
-    if lacking.maps or lacking.metrics:
+    """Whether a task lacks nothing, photographs included; no cell is read."""
+    if lacking.maps or lacking.metrics or store.wants(task.predictions):
         return False
-    predicted = stored_predictions(task, store)
-    return predicted is not None and _has_photos(predicted, store)
-
-
-def _has_photos(predicted: Mapping[str, Any], store: Store) -> bool:
-    return all(
-        store.has_photo(entry["photo"], entry["object_share"] is not None)
-        for entry in predicted["samples"].values()
-        if entry["photo"]
-    )
+    return store.has_photos(task.predictions)

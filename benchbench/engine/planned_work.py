@@ -53,8 +53,9 @@ def asked_by(needs: Iterable[str], params: Mapping[str, Any], layer: str, channe
     count = next((value for name in _COUNTS if type(value := params.get(name)) is int), None)
     inner = next((value for value in params.values() if isinstance(value, Method)), None)
     if inner is not None:
-        own = asked_by(inner.needs, inner.params, layer, channels)
-        return (own + Asked(0, 1 + _BACKWARD)).times(count or _LOOKS) if "look" in needs - set(inner.needs) else own
+        inner_asks = asked_by(inner.needs, inner.params, layer, channels)
+        again = (inner_asks + Asked(0, 1 + _BACKWARD)).times(count or _LOOKS)
+        return again if "look" in needs - set(inner.needs) else inner_asks
     at = channels.get(layer, 50)
     asked = Asked()
     if "scores" in needs:

@@ -15,7 +15,7 @@ from ..models.load import answers, fingerprint
 from ..network.attention import attentions
 from ..network.capture import capture
 from ..network.derivatives import bias_gradients
-from ..network.detections import check_detector
+from ..network.detection_similarity import check_detector
 from ..network.head import pooled_head
 from ..network.hookable_copy import exported
 from ..network.layers import WORDS, resolve

@@ -35,11 +35,11 @@ class ReferenceImages:
             self._loaded[shard.whole] = tuple(islice(self._readable(shard), REFERENCES + 1))
         loaded, marks = self._loaded[shard.whole], shard.whole.references(self._seed)
         shown = [marks[place][1:] for place, _ in loaded]
-        own = {
+        showing = {
             name: frozenset(k for k, known in enumerate(shown) if name == known[0] or fingerprint == known[1])
             for name, fingerprint in zip(shard.ids, shard.fingerprints, strict=True)
         }
-        return ReferencePool(tuple(image for _, image in loaded), own, REFERENCES)
+        return ReferencePool(tuple(image for _, image in loaded), showing, REFERENCES)
 
     def _readable(self, shard: Shard) -> Iterator[tuple[int, Tensor]]:
         """Those that can be read, each picture once."""

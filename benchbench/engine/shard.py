@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..attribution.explain import explain, gradients_of
+from ..attribution.captured_maps import explain, gradients_of
 from ..attribution.explainer import explainer_of
 from ..attribution.layer_services import CapturedBatch, capture_batch
 from ..attribution.reexplain import reexplain
@@ -147,7 +147,7 @@ def _work_batch(job: _ShardJob, chunk: ImageBatch, number: int) -> Sequence[Imag
     batch = attempt(partial(_capture_and_predict, job, chunk, job.lacking.maps))
     if isinstance(batch, Failure):
         if len(chunk) > 1:
-            return [chunk.one(i) for i in range(len(chunk))]
+            return [chunk.row(i) for i in range(len(chunk))]
         batch, refused = _without_gradient(job, chunk, batch.reason)
     if chunk.ids[0] in job.pages.predictions:
         _work_chunk(job, chunk, number, batch, refused)

@@ -10,7 +10,7 @@ from itertools import islice
 import torch
 from torch import Tensor
 
-from ..datasets.archives.class_names import spelled_alike
+from ..datasets.archives.class_spellings import spelled_alike
 from ..datasets.sources.wrapped import WrappedData
 from ..errors import BenchError, nearest, safe
 from ..formatting import plural

@@ -203,8 +203,8 @@ class TimeLeft:
 
         def rate(piece: Piece) -> float:
             if piece.group not in groups:
-                own = self._rate(self._of_group(piece.group, now), unit)
-                groups[piece.group] = own or rates[piece.kind] or 1.0
+                rate_of_group = self._rate(self._of_group(piece.group, now), unit)
+                groups[piece.group] = rate_of_group or rates[piece.kind] or 1.0
             return groups[piece.group]
 
         total = 0.0 if self._now is None else self._of_now(rate(self._now.piece), unit, now)

@@ -162,9 +162,9 @@ class Watch:
         shard = task.shard
         place = {"network": shard.model.name, "dataset": shard.dataset_name, "images": len(shard.indices)}
         rows = len(shard.indices) * len(lacking.metrics)
-        made = {"cells": done, "rows": rows, "failed_rows": failed, **({"reasons": reasons} if reasons else {})}
+        counts = {"cells": done, "rows": rows, "failed_rows": failed, **({"reasons": reasons} if reasons else {})}
         event = "shard" if sweep == 1 else "derived shard"
-        self.log.write(event, **place, **made, **taken, **_memory(), **self._seconds_left())
+        self.log.write(event, **place, **counts, **taken, **_memory(), **self._seconds_left())
         self._look(now=True)
         return done
 

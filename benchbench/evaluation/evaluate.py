@@ -93,7 +93,7 @@ def _isolated(
         return _read_scores(list(by_map.values()), stack, scores, evidence, explainer_of, differ)
 
     def alone(i: int) -> Pages:
-        return _evaluate(cells, evidence.one(i), None if explainer_of is None else _of_one(explainer_of, i))
+        return _evaluate(cells, evidence.row(i), None if explainer_of is None else _of_one(explainer_of, i))
 
     def refused(failure: Failure) -> Pages:
         if len(cells) == 1:
@@ -166,7 +166,7 @@ def _joined(parts: Sequence[Pages]) -> Pages:
 
 
 def _of_one(explainer_of: ExplainerOf, i: int) -> ExplainerOf:
-    return lambda cell: explainer_of(cell).one(i)
+    return lambda cell: explainer_of(cell).row(i)
 
 
 def merge(pages: Mapping[str, dict[str, Any]], more: Mapping[str, dict[str, Any]]) -> None:

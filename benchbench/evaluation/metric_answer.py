@@ -24,7 +24,7 @@ from .declared_needs import lend
 
 MOST_POINTS = 100_000  # of a curve
 MOST_LETTERS = 1000  # of a reason
-_OWN = "of "  # in front of the names of caches that are one module's
+_OF_MODULE = "of "  # in front of the names of caches that are one module's
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +49,7 @@ def score(metric: MetricChoice, seen: Seen, watch: PluginWatch, place: str) -> l
         return watch.call(f"metric {metric.name}", place, partial(_checked, metric, seen, count), _seed(seen))
 
     def alone(i: int) -> list[MetricAnswer]:
-        return score(metric, seen.one(i), watch, place)
+        return score(metric, seen.row(i), watch, place)
 
     def refused(failure: Failure) -> list[MetricAnswer]:
         return [MetricAnswer(None, 0, failure)] * count
@@ -157,9 +157,9 @@ def _copied(seen: Seen, module: str) -> Seen:
 
 def _own_pixels(pixels: Pixels, module: str) -> Pixels:
     """What is in the batch's cache is copied when a module's first metric asks, and kept for its others."""
-    key = f"{_OWN}{module}"
+    key = f"{_OF_MODULE}{module}"
     if key not in pixels.cache:
-        common = {name: value for name, value in pixels.cache.items() if not name.startswith(_OWN)}
+        common = {name: value for name, value in pixels.cache.items() if not name.startswith(_OF_MODULE)}
         pixels.cache[key] = copy.deepcopy(common)
     copies = (pixels.images.clone(), pixels.seeds, pixels.mean.clone(), pixels.std.clone())
     return Pixels(*copies, cache=pixels.cache[key])

@@ -75,7 +75,7 @@ def seed_counts(classes: Sequence[int], truth: Counts, heights: Array) -> SeedCo
     cells = np.bincount(np.ravel_multi_index((here, winner, passed), shape), minlength=int(np.prod(shape)))
     above = cells.reshape(shape)[:, :, ::-1].cumsum(2)[:, :, ::-1][:, :, 1:]  # truth, class given, background score
     total = np.bincount(here, minlength=len(classes) + 1)
-    own = np.arange(len(classes))
+    diagonal = np.arange(len(classes))
     seed = np.concatenate([[total.sum() - above.sum((0, 1))], above.sum(0)])
-    hit = np.concatenate([[total[0] - above[0].sum(0)], above[own + 1, own]])
+    hit = np.concatenate([[total[0] - above[0].sum(0)], above[diagonal + 1, diagonal]])
     return SeedCounts((BACKGROUND, *classes), total, seed, hit)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from ..datasets.archives.class_names import plain_name
+from ..datasets.archives.class_spellings import plain_name
 from ..errors import BenchError, nearest
 from ..formatting import join_words
 from ..study.spec import Target

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..datasets.sources.decode import decode
-from ..datasets.sources.files import Files, Item
+from ..datasets.sources.file_dataset import Files, Item
 from ..datasets.sources.scan import scan
 from ..errors import BenchError
 from ..paths import expanded

@@ -8,7 +8,7 @@ from itertools import product
 from typing import Literal, TypeAlias, get_args
 
 from ..errors import BenchError, nearest
-from ..viz.picture_sheet import Panel, PictureSheet
+from ..viz.picture_grid import Panel, PictureGrid
 from ..viz.style import Style, styled
 from .looked import Looked, MapPlace
 
@@ -44,12 +44,12 @@ class SheetLayout:
     def __post_init__(self) -> None:
         check_columns(self.columns)
 
-    def sheet(self) -> PictureSheet:
+    def sheet(self) -> PictureGrid:
         """The picture, and beside it its maps; a row for each picture and for whatever the columns do not have."""
         rows = tuple(tuple(self._row(sample, fixed)) for sample in self.looked.samples for fixed in self._rows())
         heads = (_SEEN, *self._axes[self._across].values())
         bar = self.style.colours if self.style.shows_scale else ""
-        return PictureSheet(rows, heads, bar, f"{self.looked.network}: saliency maps")
+        return PictureGrid(rows, heads, bar, f"{self.looked.network}: saliency maps")
 
     @property
     def _axes(self) -> Mapping[str, Mapping[str, str]]:

@@ -11,14 +11,14 @@ from ..errors import BenchError
 from ..files import publish
 from ..paths import expanded
 from ..reports.html.sheet_page import PagePicture, sheet_page
-from ..viz.picture_sheet import PICTURES, Panel, PictureSheet
+from ..viz.picture_grid import PICTURES, Panel, PictureGrid
 
 PAGES = (".html", ".htm")
 _SIDE = 448  # pixels of a picture of the page: twice its width there, for fine screens
 
 
 @dataclass(frozen=True, eq=False)
-class MapSheet(PictureSheet):
+class MapSheet(PictureGrid):
     """Maps beside their pictures, as ``bb.show`` and ``benchbench explain`` make them.
 
     A notebook shows it; ``save`` writes it.

@@ -93,18 +93,18 @@ def read_checkpoint(path: Path) -> Checkpoint:
     if not path.is_file():
         raise BenchError(f"no checkpoint {str(path)!r}", where="weights", hint="Give a path, auto, or random")
     held = read_file(path)
-    found = {place: state for place, state in _state_dicts(held) if state}
-    if not found:
+    states = {place: state for place, state in _state_dicts(held) if state}
+    if not states:
         what = f"the keys {', '.join(map(str, list(held)[:6]))}" if isinstance(held, Mapping) else type(held).__name__
         raise BenchError(f"{path} does not hold a state dict, but {what}", where="weights", hint=SAVE)
-    first, *others = sorted(found, key=_rank)
-    _refuse_unheld(path, found[first])
+    first, *others = sorted(states, key=_rank)
+    _refuse_unheld(path, states[first])
     if _rank(first)[0] == len(INSIDE) and others:
-        listed = join_words(found)
+        listed = join_words(states)
         hint = "Save the state_dict() of the one you mean"
         raise BenchError(f"{path} holds several state dicts: {listed}", where="weights", hint=hint)
     kept = tuple(place for place in others if _rank(place)[0] < len(INSIDE))
-    return Checkpoint(path, found[first], first, kept, _unread(held, found))
+    return Checkpoint(path, states[first], first, kept, _unread(held, states))
 
 
 def _refuse_unheld(path: Path, weights: Mapping[str, Tensor]) -> None:
@@ -175,8 +175,8 @@ def install(network: nn.Module, checkpoint: Checkpoint, name: str, fit: WeightsF
     if not fit.fits:
         message = f"{checkpoint.path} does not fit {name}: {mismatch(fit, network)}"
         nearest = _nearest(checkpoint, name, fit.share)
-        own = "Of your own network: FILE.py:function, with bb.load_weights"
-        raise BenchError(message, where="weights", hint=f"{nearest or f'Is it a checkpoint of {name}?'} {own}")
+        advice = "Of your own network: FILE.py:function, with bb.load_weights"
+        raise BenchError(message, where="weights", hint=f"{nearest or f'Is it a checkpoint of {name}?'} {advice}")
     _put(network, fit.weights)
     return _note(checkpoint, fit)
 

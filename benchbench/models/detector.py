@@ -46,15 +46,15 @@ class DetectionTarget:
         best = rank.new_full((self.classes,), 0.0).scatter_reduce(0, labels, rank, "amax")
         return Detections(boxes, labels, scores, (rank > 0) & (rank == best[labels]))
 
-    def logits(self, found: Detections) -> Tensor:
+    def logits(self, detections: Detections) -> Tensor:
         """(C,): log(p / (1 - p)) of each class's explained score p; of FLOOR for a class without one.
 
         1 - p is at least 1e-6, so that the logit is finite. The logit's derivative is that of the score: which
         detections there are, and which one is explained, has none.
         """
-        scores = torch.where(found.explained, found.scores, 0.0)
+        scores = torch.where(detections.explained, detections.scores, 0.0)
         floor = scores.new_full((self.classes,), FLOOR)
-        best = floor.scatter_reduce(0, found.labels, scores, "amax")
+        best = floor.scatter_reduce(0, detections.labels, scores, "amax")
         return best.log() - (1 - best).clamp_min(_LEAST_GAP).log()
 
 
@@ -105,14 +105,14 @@ def detector(
     target = DetectionTarget(classes, None if box is None else checked_region(box, "box", (4,)), overlap)
     kind = type(network)
 
-    def found(forward: Callable[[Any], Any], images: Tensor) -> list[Detections]:
-        return _found(forward, target, images)
+    def detections_of(forward: Callable[[Any], Any], images: Tensor) -> list[Detections]:
+        return _detections_of(forward, target, images)
 
     def call(forward: Callable[[Any], Any], images: Tensor) -> Tensor:
-        return torch.stack([target.logits(each) for each in found(forward, images)])
+        return torch.stack([target.logits(each) for each in detections_of(forward, images)])
 
     def detect(self: nn.Module, images: Tensor) -> list[Detections]:
-        return found(lambda pictures: kind.forward(self, pictures), images)
+        return detections_of(lambda pictures: kind.forward(self, pictures), images)
 
     changed = with_forward(
         network,
@@ -137,7 +137,7 @@ def _check(network: nn.Module, overlap: float, min_score: float) -> None:
         raise BenchError(f"overlap is {overlap}", where="detector", hint="Give a number above 0 and up to 1")
 
 
-def _found(forward: Callable[[Any], Any], target: DetectionTarget, images: Tensor) -> list[Detections]:
+def _detections_of(forward: Callable[[Any], Any], target: DetectionTarget, images: Tensor) -> list[Detections]:
     """The detections in each image of (B, 3, H, W)."""
     height, width = images.shape[2], images.shape[3]
     if height != width:

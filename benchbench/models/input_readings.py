@@ -132,9 +132,9 @@ def _column(values: tuple[float, ...]) -> Tensor:
     return torch.tensor(values).view(-1, 1, 1)
 
 
-def _is_bounded(given: tuple[float, ...], other: tuple[float, ...]) -> bool:
-    """Whether division by ``other`` leaves no more contrast in any channel than division by ``given``."""
-    return all(b > 0.99 * a for a, b in zip(given, other, strict=True))
+def _is_bounded(std: tuple[float, ...], other: tuple[float, ...]) -> bool:
+    """Whether division by ``other`` leaves no more contrast in any channel than division by ``std``."""
+    return all(b > 0.99 * a for a, b in zip(std, other, strict=True))
 
 
 def _same(first: Preprocess, second: Preprocess) -> bool:

@@ -95,16 +95,16 @@ def _common_wrappers(names: Iterable[str], wrappers: tuple[str, ...] = WRAPPERS)
 
 def _prefix(names: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
     """What stands in front of most of the wanted names; known wrappers and short prefixes win among equals."""
-    found: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for name in names:
         parts = name.split(".")
         for i in range(len(parts)):
             if ".".join(parts[i:]) in wanted:
-                found[".".join([*parts[:i], ""]) if i else ""] += 1
-    if not found:
+                counts[".".join([*parts[:i], ""]) if i else ""] += 1
+    if not counts:
         return _common_wrappers(names)
-    most = max(found.values())
-    best = [prefix for prefix, count in found.items() if count == most]
+    most = max(counts.values())
+    best = [prefix for prefix, count in counts.items() if count == most]
     known = [prefix for prefix in best if set(prefix.split(".")) <= {*WRAPPERS, ""}]
     if not known and len(best) > 1 and 2 * most > len(wanted):
         listed = join_words(repr(prefix) for prefix in sorted(best))

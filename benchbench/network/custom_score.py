@@ -136,8 +136,8 @@ def is_scored(network: nn.Module) -> bool:
 
 def activation_of(network: nn.Module, asked: Activation = "softmax") -> Activation:
     """What makes probabilities of the network's logits: what was ``asked``, or the network's own, as of a detector."""
-    own: Activation | None = getattr(network, "benchbench_activation", None)
-    return own or asked
+    activation: Activation | None = getattr(network, "benchbench_activation", None)
+    return activation or asked
 
 
 ONE_TARGET = "the network is scored: its score is the target"

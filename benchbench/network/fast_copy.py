@@ -44,8 +44,9 @@ class Prepared:
         if self.precision == "float32":
             return ""
         gap = f"a probability differs by up to {self.probability_difference:.1e}" if self.probability_difference else ""
-        said = f"scored in bfloat16: on the first images {gap or 'no probability differs'} from float32"
-        return said if self.fast else f"{said}; this processor has no instructions for it, so it is slower than float32"
+        sentence = f"scored in bfloat16: on the first images {gap or 'no probability differs'} from float32"
+        slow = "this processor has no instructions for it, so it is slower than float32"
+        return sentence if self.fast else f"{sentence}; {slow}"
 
 
 def prepare(

@@ -84,8 +84,8 @@ def read_method(source: Any) -> Method:
 
 def inside(plugin: MethodPlugin, params: Mapping[str, Any]) -> dict[str, Any]:
     """A method as parameters of a method around it: ``of``, and the score, which the outer method has for both."""
-    own, asked = plugin.apart(params)
-    return {"of": Method(plugin.name, own), **asked}
+    without_score, asked = plugin.apart(params)
+    return {"of": Method(plugin.name, without_score), **asked}
 
 
 def _spelled(text: str) -> tuple[str, dict[str, str]]:

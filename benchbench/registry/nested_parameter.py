@@ -47,10 +47,10 @@ class NestedPlugin:
     @property
     def plain(self) -> dict[str, Any]:
         """As a study file spells it."""
-        given = {key: value for key, value in self.params.items() if value is not None}
+        values = {key: value for key, value in self.params.items() if value is not None}
         return {
             "name": self.plugin.name,
-            **{k: v if _plain(v) else getattr(v, "plain", str(v)) for k, v in given.items()},
+            **{k: v if _plain(v) else getattr(v, "plain", str(v)) for k, v in values.items()},
         }
 
     def __eq__(self, other: object) -> bool:

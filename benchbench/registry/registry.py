@@ -189,7 +189,7 @@ METHODS: Registry[MethodPlugin] = Registry("method", "benchbench.methods")
 METRICS: Registry[MetricPlugin] = Registry("metric", "benchbench.metrics")
 MODELS: Registry[ModelPlugin] = Registry("model", "benchbench.models.builtin")
 DATASETS: Registry[DatasetPlugin] = Registry("dataset", "benchbench.datasets")
-SUITES: Registry[SuitePlugin] = Registry("suite", "benchbench.suites.builtin")
+SUITES: Registry[SuitePlugin] = Registry("suite", "benchbench.suites.builtin_suites")
 
 
 def _lister(names: Sequence[str] | Callable[[], Sequence[str]]) -> Callable[[], Sequence[str]]:

@@ -15,7 +15,7 @@ from ..results.record import Record
 from ..results.unfinished import progress_of
 from . import extract
 from .extract import ALONE
-from .load import read
+from .read_baseline import read
 from .records import CostRecord, DatasetRecord, Images, MapRecord, MethodRecord, MetricRecord, ModelRecord, ScoreRecord
 from .serialise import FORMAT, lines
 

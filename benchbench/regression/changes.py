@@ -50,7 +50,7 @@ class Change:
 
     Attributes:
         fails: whether the check fails by it.
-        said: one sentence, without the place: what was, what is.
+        sentence: one sentence, without the place: what was, what is.
         metric, protocol: empty where it is not about one.
         was, now: the two numbers, where it is about numbers; NaN elsewhere.
         images: which, where it is about some of them.
@@ -61,7 +61,7 @@ class Change:
 
     kind: Kind
     fails: bool
-    said: str
+    sentence: str
     place: Location = ANYWHERE
     metric: str = ""
     protocol: str = ""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from ..formatting import plural
 from .changes import Change, Compared
-from .summary import sentence
+from .check_sentence import sentence
 
 
 @dataclass(frozen=True)

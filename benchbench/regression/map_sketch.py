@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from ..results.schema import FloatArray
 from ..stats.mean_ranks import mean_ranks
-from .grids import FLAT, Grid, contrast, normalised, part_means, part_sizes, part_sums
+from .map_parts import FLAT, Grid, contrast, normalised, part_means, part_sizes, part_sums
 
 SIDE = 16  # a larger map is kept by so many parts on a side
 ROUNDING = 1e-4  # of a map's range

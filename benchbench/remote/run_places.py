@@ -161,9 +161,9 @@ def _copy_of(url: RunURL) -> tuple[WorkingCopy, Path]:
 
 def cache_folder() -> Path:
     """Where working copies are: BENCHBENCH_CACHE, or else benchbench/runs in the user's cache folder."""
-    given = os.environ.get(CACHE)
-    if given:
-        return local_path(given)
+    folder = os.environ.get(CACHE)
+    if folder:
+        return local_path(folder)
     return local_path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "benchbench" / "runs"
 
 

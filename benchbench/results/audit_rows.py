@@ -215,8 +215,8 @@ class AuditReport:
         agreement = f"{len(agree)} of {plural(len(compared), 'method')} agree with benchbench"
         affected = sum(bool(row.findings) for row in self.rows)
         several = " A method may have several." if sum(counts.values()) > affected else ""
-        found = f" Methods with a finding, of {len(self.rows)}: {told}.{several}" if told else ""
-        return f"{self.library} {self.version}: {agreement}.{found}"
+        findings = f" Methods with a finding, of {len(self.rows)}: {told}.{several}" if told else ""
+        return f"{self.library} {self.version}: {agreement}.{findings}"
 
     @classmethod
     def from_json(cls, path: Path) -> AuditReport:

@@ -26,35 +26,37 @@ def joined_info(first: Record, second: Record, left: NotJoined) -> dict[str, Any
     Args:
         left: names the methods and metrics that are left out.
     """
-    one, other = first.info, second.info
-    models = _union(one["models"], other["models"], _with_layers)
+    info, other = first.info, second.info
+    models = _union(info["models"], other["models"], _with_layers)
     pairs = seen_in_both(first, second)
-    datasets = _union(one["datasets"], other["datasets"], partial(_with_images, pairs=pairs))
-    metrics = _union(one["metrics"], other["metrics"], _known)
+    datasets = _union(info["datasets"], other["datasets"], partial(_with_images, pairs=pairs))
+    metrics = _union(info["metrics"], other["metrics"], _known)
     return {
-        **{key: value for key, value in _known(one, other).items() if key not in _OF_ONE_FOLDER},
-        "study": _study(one, other, models, datasets, left),
+        **{key: value for key, value in _known(info, other).items() if key not in _OF_ONE_FOLDER},
+        "study": _study(info, other, models, datasets, left),
         "models": models,
         "datasets": datasets,
-        "methods": [e for e in _union(one["methods"], other["methods"], _known) if e["name"] not in left.methods],
+        "methods": [e for e in _union(info["methods"], other["methods"], _known) if e["name"] not in left.methods],
         "metrics": [e for e in metrics if (e["name"], e["protocol"]) not in left.metrics],
-        "earlier": _all_of(one.get("earlier", ()), other.get("earlier", ())),
-        "work": _work(one["work"], other["work"]),
-        "seconds": one["seconds"] + other["seconds"],
+        "earlier": _all_of(info.get("earlier", ()), other.get("earlier", ())),
+        "work": _work(info["work"], other["work"]),
+        "seconds": info["seconds"] + other["seconds"],
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "merged": [*_parts(one), *_parts(other)],
+        "merged": [*_parts(info), *_parts(other)],
         "files": {},
     }
 
 
-def _study(one: Info, other: Info, models: Sequence[Info], datasets: Sequence[Info], left: NotJoined) -> dict[str, Any]:
-    lists = {key: _all_of(one["study"][key], other["study"][key]) for key in _LISTS}
-    lost = {*left.methods, *_labels(one, left), *_labels(other, left)}
+def _study(
+    info: Info, other: Info, models: Sequence[Info], datasets: Sequence[Info], left: NotJoined
+) -> dict[str, Any]:
+    lists = {key: _all_of(info["study"][key], other["study"][key]) for key in _LISTS}
+    lost = {*left.methods, *_labels(info, left), *_labels(other, left)}
     lists |= {key: [label for label in lists[key] if label not in lost] for key in ("methods", "metrics")}
-    study = {key: value for key, value in one["study"].items() if key != "suite"} | lists
-    if one["study"]["layers"] != other["study"]["layers"]:
+    study = {key: value for key, value in info["study"].items() if key != "suite"} | lists
+    if info["study"]["layers"] != other["study"]["layers"]:
         study["layers"] = {model["name"]: model["layers"] for model in models}
-    if one["study"]["samples"] != other["study"]["samples"]:
+    if info["study"]["samples"] != other["study"]["samples"]:
         study["samples"] = max(data["used"] for data in datasets)
     return study
 
@@ -72,47 +74,47 @@ def _parts(info: Info) -> list[Any]:
 
 
 def _union(
-    one: Sequence[Info], other: Sequence[Info], both: Callable[[Info, Info], Info] = lambda entry, _: entry
+    entries: Sequence[Info], other: Sequence[Info], both: Callable[[Info, Info], Info] = lambda entry, _: entry
 ) -> list[Any]:
     """The entries of both, by their names; ``both`` makes one of two of the same name."""
     more = {name_of(entry): entry for entry in other}
-    shared = [both(entry, more.pop(name_of(entry))) if name_of(entry) in more else entry for entry in one]
+    shared = [both(entry, more.pop(name_of(entry))) if name_of(entry) in more else entry for entry in entries]
     return [*shared, *more.values()]
 
 
-def _known(one: Info, other: Info) -> dict[str, Any]:
-    """The first one's entry, without what an older run, the other one, has not stored."""
-    return {key: value for key, value in one.items() if key not in _OF_BOTH or key in other}
+def _known(info: Info, other: Info) -> dict[str, Any]:
+    """The first run's entry, without what an older run, the other one, has not stored."""
+    return {key: value for key, value in info.items() if key not in _OF_BOTH or key in other}
 
 
-def _with_layers(one: Info, other: Info) -> dict[str, Any]:
-    return {**one, "layers": _all_of(one["layers"], other["layers"])}
+def _with_layers(info: Info, other: Info) -> dict[str, Any]:
+    return {**info, "layers": _all_of(info["layers"], other["layers"])}
 
 
-def _with_images(one: Info, other: Info, pairs: Mapping[str, Sequence[Pair]]) -> dict[str, Any]:
-    samples = {**one["samples"], **other["samples"]}
-    counts = {"used": len(samples), "available": max(one["available"], len(samples))}
-    entry = {**_known(one, other), "samples": samples, **counts}
+def _with_images(info: Info, other: Info, pairs: Mapping[str, Sequence[Pair]]) -> dict[str, Any]:
+    samples = {**info["samples"], **other["samples"]}
+    counts = {"used": len(samples), "available": max(info["available"], len(samples))}
+    entry = {**_known(info, other), "samples": samples, **counts}
     entry["about"] = {
-        key: "; ".join(dict.fromkeys(data["about"][key] for data in (one, other) if key in data["about"]))
-        for key in {**one["about"], **other["about"]}
+        key: "; ".join(dict.fromkeys(data["about"][key] for data in (info, other) if key in data["about"]))
+        for key in {**info["about"], **other["about"]}
     }
-    if len(samples) > len(one["samples"]):
+    if len(samples) > len(info["samples"]):
         entry["fingerprint"] = hashlib.sha256(json.dumps(samples).encode()).hexdigest()[:16]
-    references = [data["references"] for data in (one, other) if "references" in data]
+    references = [data["references"] for data in (info, other) if "references" in data]
     if references:
         entry["references"] = "+".join(dict.fromkeys(references))  # two of them are those of no other run
-    groups = {**other.get("groups", {}), **one.get("groups", {})}
-    copies = joined_copies(one, other, samples, pairs.get(one["name"], ()))
+    groups = {**other.get("groups", {}), **info.get("groups", {})}
+    copies = joined_copies(info, other, samples, pairs.get(info["name"], ()))
     for key, known in (("copies", copies), ("groups", groups)):
         entry.pop(key, None)
         entry |= {key: known} if known else {}
     return entry
 
 
-def _all_of(one: Sequence[Any], other: Sequence[Any]) -> list[Any]:
+def _all_of(items: Sequence[Any], other: Sequence[Any]) -> list[Any]:
     """The items of both, each once."""
-    known = {json.dumps(item, sort_keys=True): item for item in (*one, *other)}
+    known = {json.dumps(item, sort_keys=True): item for item in (*items, *other)}
     return list(known.values())
 
 
@@ -145,18 +147,18 @@ def _answered(record: Record) -> dict[tuple[str, str], set[str]]:
     return {(str(model), str(dataset)): set(group) for (model, dataset), group in groups}
 
 
-def _sum(one: Info, other: Info) -> dict[str, Any]:
-    total = {**one, **{key: one[key] + other[key] for key in ("right", "labelled")}}
-    readings = one.get("readings", {})
+def _sum(entry: Info, other: Info) -> dict[str, Any]:
+    total = {**entry, **{key: entry[key] + other[key] for key in ("right", "labelled")}}
+    readings = entry.get("readings", {})
     if readings:
         total["readings"] = {name: count + other.get("readings", {}).get(name, 0) for name, count in readings.items()}
     return total
 
 
-def _work(one: Info, other: Info) -> dict[str, Any]:
+def _work(counts: Info, other: Info) -> dict[str, Any]:
     numbers = {
         key: value + other[key] if isinstance(other.get(key), int) else value
-        for key, value in one.items()
+        for key, value in counts.items()
         if isinstance(value, int)
     }
-    return {**numbers, "batches": {**other.get("batches", {}), **one.get("batches", {})}}
+    return {**numbers, "batches": {**other.get("batches", {}), **counts.get("batches", {})}}

@@ -97,16 +97,16 @@ def _results(first: Record, second: Record, left: NotJoined) -> pd.DataFrame:
 def _maps(records: tuple[Record, Record], left: NotJoined) -> tuple[pd.DataFrame, list[dict[str, str]]]:
     """maps/index.parquet of both; and of each run, by the names of its pictures, those in the new folder."""
     first, second = records
-    own = [maps_without(record.maps, left, run, records) for run, record in enumerate(records)]
-    more = lacking(own[1], own[0], MAP)
-    renamed = apart(more, own[0])
+    tables = [maps_without(record.maps, left, run, records) for run, record in enumerate(records)]
+    more = lacking(tables[1], tables[0], MAP)
+    renamed = apart(more, tables[0])
     photos = first.photos, lacking(second.photos, first.photos, IMAGE)
     names = [
         {**dict(zip(old["file"], new["file"], strict=True)), **{file: file for file in seen["file"].dropna() if file}}
-        for old, new, seen in ((own[0], own[0], photos[0]), (more, renamed, photos[1]))
+        for old, new, seen in ((tables[0], tables[0], photos[0]), (more, renamed, photos[1]))
     ]
     names[1] = {file: name for file, name in names[1].items() if file != name or file not in names[0]}
-    return typed(pd.concat([own[0], renamed], ignore_index=True), dict(MAPS)), names
+    return typed(pd.concat([tables[0], renamed], ignore_index=True), dict(MAPS)), names
 
 
 def _copy(records: Sequence[Record], names: Sequence[Mapping[str, str]], out: Path) -> None:
@@ -132,23 +132,24 @@ def _warnings(first: Record, second: Record) -> list[str]:
 
 def _notes(first: Record, second: Record) -> Iterator[str]:
     """What must be known of the joined run, because the two runs differ in it."""
-    one, other = first.info, second.info
-    if one["seed"] != other["seed"]:
-        yield f"the joined runs have other seeds: {one['seed']} and {other['seed']}"
+    first_info, second_info = first.info, second.info
+    if first_info["seed"] != second_info["seed"]:
+        yield f"the joined runs have other seeds: {first_info['seed']} and {second_info['seed']}"
     costs = [record.results.loc[record.results["sample"].isna(), "method"] for record in (first, second)]
-    if one["device"] != other["device"] and len(costs[0]) and len(costs[1]):
+    if first_info["device"] != second_info["device"] and len(costs[0]) and len(costs[1]):
         there = join_some(dict.fromkeys(costs[1][~costs[1].isin(costs[0])]), 5)
         if there:
             yield f"what {there} costs was measured on another machine: do not compare costs with the others"
-    versions = [{"benchbench": info["benchbench"], **info["versions"]} for info in (one, other)]
-    if "system" in one and "system" in other:
-        versions = [{**known, **info["system"]} for known, info in zip(versions, (one, other), strict=True)]
+    versions = [{"benchbench": info["benchbench"], **info["versions"]} for info in (first_info, second_info)]
+    if "system" in first_info and "system" in second_info:
+        systems = (first_info["system"], second_info["system"])
+        versions = [{**known, **system} for known, system in zip(versions, systems, strict=True)]
     names = dict.fromkeys([*versions[0], *versions[1]])
     differing = [name for name in names if versions[0].get(name) != versions[1].get(name)]
     if differing:
         yield f"the joined runs have other versions of {join_some(differing)}"
-    yield from maybe_under_two_names(one, other)
-    for name in unchecked_networks(one, other):
+    yield from maybe_under_two_names(first_info, second_info)
+    for name in unchecked_networks(first_info, second_info):
         yield f"{name} has the same weights in both runs; its code was not compared, as the runs are of other data"
 
 

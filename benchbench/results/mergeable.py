@@ -149,8 +149,8 @@ def refuse_other_values(results: tuple[pd.DataFrame, pd.DataFrame], folders: str
 def _other_targets(first: pd.DataFrame, second: pd.DataFrame) -> Iterator[tuple[Mapping[str, Any], str]]:
     """Images that both runs explain for other targets, or with other labels, and which of the two it is."""
     for what in ("target", "label"):
-        one, other = (rows[[*IMAGE, what]].dropna().drop_duplicates(IMAGE) for rows in (first, second))
-        both = one.merge(other, on=IMAGE, suffixes=("", "_other"))
+        first_values, second_values = (rows[[*IMAGE, what]].dropna().drop_duplicates(IMAGE) for rows in (first, second))
+        both = first_values.merge(second_values, on=IMAGE, suffixes=("", "_other"))
         for row in both[both[what] != both[f"{what}_other"]].head(1).to_dict("records"):
             yield {str(key): value for key, value in row.items()}, what
 

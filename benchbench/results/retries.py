@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 TRIES = "tries"  # of a cell that failed: how often it did so with the same reasons
+PHOTOS = "photos"  # of a cell of predictions: its photographs
 
 
 @dataclass(frozen=True)
@@ -16,26 +17,34 @@ class Outcome:
     Attributes:
         reasons: by sample ("" of a cell of cost), why it failed.
         tries: how often it failed like this.
+        photos: of a cell of predictions, by the name of a photograph, whether it has a mask; None of other cells.
     """
 
     reasons: Mapping[str, str]
     tries: int
+    photos: Mapping[str, bool] | None = None
 
     def note(self) -> dict[str, Any]:
-        """What a pack keeps of it beside the cell; nothing of a cell that did not fail."""
-        return {"reasons": dict(self.reasons), TRIES: self.tries} if self.reasons else {}
+        """What a pack keeps of it beside the cell; nothing of a cell that did not fail and names no photographs."""
+        failed = {"reasons": dict(self.reasons), TRIES: self.tries} if self.reasons else {}
+        return failed if self.photos is None else {**failed, PHOTOS: dict(self.photos)}
 
     @classmethod
     def noted(cls, note: Any) -> Outcome | None:
         """Of what a pack keeps of a cell; None where that is nothing that ``note`` gives."""
         if not note:
             return SOUND
-        if not isinstance(note, Mapping) or not isinstance(failed := note.get("reasons"), Mapping):
+        if not isinstance(note, Mapping):
             return None
-        tries = note.get(TRIES)
-        if type(tries) is not int or tries < 1 or not all(isinstance(reason, str) for reason in failed.values()):
+        photos = note.get(PHOTOS)
+        if PHOTOS in note and not (isinstance(photos, Mapping) and all(type(each) is bool for each in photos.values())):
             return None
-        return cls(dict(failed), tries)
+        if note.keys() == {PHOTOS}:
+            return cls({}, 1, photos)
+        failed, tries = note.get("reasons"), note.get(TRIES)
+        if not isinstance(failed, Mapping) or not all(isinstance(reason, str) for reason in failed.values()):
+            return None
+        return cls(dict(failed), tries, photos) if type(tries) is int and tries >= 1 else None
 
 
 SOUND = Outcome({}, 1)
@@ -77,8 +86,18 @@ class Retries:
 
 def outcome(cell: Mapping[str, Any]) -> Outcome:
     """Of a cell as it is stored."""
-    failed = reasons(cell)
-    return Outcome(failed, cell.get(TRIES, 1)) if failed else SOUND
+    failed, photos = reasons(cell), _photos(cell)
+    if photos is None and not failed:
+        return SOUND
+    return Outcome(failed, cell.get(TRIES, 1) if failed else 1, photos)
+
+
+def _photos(cell: Mapping[str, Any]) -> dict[str, bool] | None:
+    """By the name of a photograph, whether it has a mask; None of a cell that is not of predictions."""
+    entries = cell.get("samples", {}).values()
+    if not any("photo" in entry for entry in entries):
+        return None
+    return {entry["photo"]: entry["object_share"] is not None for entry in entries if entry["photo"]}
 
 
 def reasons(cell: Mapping[str, Any]) -> dict[str, str]:

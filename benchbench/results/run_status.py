@@ -138,7 +138,7 @@ def _of_events(
     shards = [event for event in events if event.get("event") == "shard"]
     parts = [event for event in events if event.get("event") in ("shard", "derived shard")]
     last = events[-1] if events else {}
-    said: Mapping[str, Any] = next((event for event in reversed(events) if isinstance(event.get("work"), str)), {})
+    with_work: Mapping[str, Any] = next((event for event in reversed(events) if isinstance(event.get("work"), str)), {})
     timed: Mapping[str, Any] = next(
         (e for e in reversed(events) if isinstance(e.get("seconds_left"), (int, float))), {}
     )
@@ -159,7 +159,7 @@ def _of_events(
         sum(_count(part, "failed_rows") for part in parts),
         sum(event.get("event") == "warning" for event in events),
         _left(timed) if state == "running" else None,
-        str(said.get("work", "")),
+        str(with_work.get("work", "")),
         since,
         str(end.get("reason", "")),
     )

@@ -197,6 +197,12 @@ class Store:
         names = [name, mask_of(name)] if masked else [name]
         return all(each in self.packs.places for each in names)
 
+    def has_photos(self, name: str) -> bool:
+        """Whether the photographs and masks that a cell of predictions names are here; the cell is not read."""
+        cell = self.outcome(name)
+        photos = None if cell is None else cell.photos
+        return photos is not None and all(self.has_photo(photo, masked) for photo, masked in photos.items())
+
     def place(self, part: str) -> str:
         """Where maps or a photograph are, as tables name it: ``PACK.zip/PART``.
 

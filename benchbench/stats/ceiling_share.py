@@ -52,8 +52,8 @@ class ScaleEnds:
 
 
 def _agree(method: Mapping[str, Any], metric: Mapping[str, Any]) -> bool:
-    asked, given = method["parameters"], metric.get("parameters", {})
-    return all(asked[key] == given[key] for key in set(asked) & set(given))
+    of_method, of_metric = method["parameters"], metric.get("parameters", {})
+    return all(of_method[key] == of_metric[key] for key in set(of_method) & set(of_metric))
 
 
 def ceiling_shares(results: pd.DataFrame, scales: Scales, ends: ScaleEnds, seed: int = 0) -> pd.DataFrame:

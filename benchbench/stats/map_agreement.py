@@ -34,7 +34,9 @@ def alike(maps: Sequence[FloatArray | None], signed: Sequence[bool], top: float 
     matrices = {name: np.full((len(maps), len(maps)), np.nan) for name in MEASURES}
     sizes = [None if each is None else each.shape for each in maps]
     for size in {_common(a, b) for a in sizes for b in sizes if a is not None and b is not None}:
-        fits = [at for at, own in enumerate(sizes) if own is not None and own[0] >= size[0] and own[1] >= size[1]]
+        fits = [
+            at for at, shape in enumerate(sizes) if shape is not None and shape[0] >= size[0] and shape[1] >= size[1]
+        ]
         flat = {at: reduced(maps[at], *size).ravel().astype(np.float64) for at in fits}  # type: ignore[arg-type]
         alive = [at for at in fits if flat[at].min() < flat[at].max()]
         if len(alive) < 2:
@@ -42,8 +44,8 @@ def alike(maps: Sequence[FloatArray | None], signed: Sequence[bool], top: float 
         cells = np.stack([flat[at] for at in alive])
         theirs = np.array([[_common(sizes[a], sizes[b]) == size for b in alive] for a in alive])
         both = np.array([[signed[a] and signed[b] for b in alive] for a in alive])
-        found = {"spearman": _spearman(cells), "top": _overlap(tops(cells, top)), "sign": _same_sign(cells, top)}
-        for name, values in found.items():
+        measures = {"spearman": _spearman(cells), "top": _overlap(tops(cells, top)), "sign": _same_sign(cells, top)}
+        for name, values in measures.items():
             known = theirs & both if name == "sign" else theirs
             matrices[name][np.ix_(alive, alive)] = np.where(known, values, matrices[name][np.ix_(alive, alive)])
     return matrices
@@ -79,11 +81,11 @@ def _spearman(cells: Array) -> Array:
 
 def _overlap(belongs: Array) -> Array:
     """(m, m): the share of the top that both maps have; a cell counts by the map to which it belongs less."""
-    shared = np.stack([np.minimum(own, belongs).sum(1) for own in belongs])
+    shared = np.stack([np.minimum(row, belongs).sum(1) for row in belongs])
     return np.asarray(shared / belongs.sum(1))
 
 
 def _same_sign(cells: Array, top: float) -> Array:
     belongs, signs = tops(np.abs(cells), top), np.sign(cells)
-    shared = [(np.minimum(own, belongs) * (sign == signs)).sum(1) for own, sign in zip(belongs, signs, strict=True)]
+    shared = [(np.minimum(row, belongs) * (sign == signs)).sum(1) for row, sign in zip(belongs, signs, strict=True)]
     return np.asarray(np.stack(shared) / belongs.sum(1))

@@ -45,9 +45,9 @@ def _item(choice: ModelChoice | DatasetChoice) -> dict[str, Any]:
     """The item of a study file that names it; empty where none can."""
     params = {key: _plain(value) for key, value in choice.params.items() if value is not None}
     if choice.plugin is not None:
-        own = choice.own_label if isinstance(choice, DatasetChoice) else choice.plugin.label(choice.params)
-        part = {"subset": choice.subset.given} if isinstance(choice, DatasetChoice) and choice.subset else {}
-        return {"name": choice.plugin.name, **params, **part, **({} if choice.label == own else {"as": choice.label})}
+        label = choice.own_label if isinstance(choice, DatasetChoice) else choice.plugin.label(choice.params)
+        part = {"subset": choice.subset.chosen_keys} if isinstance(choice, DatasetChoice) and choice.subset else {}
+        return {"name": choice.plugin.name, **params, **part, **({} if choice.label == label else {"as": choice.label})}
     file = _user_file(choice.value) if inspect.isfunction(choice.value) else ""
     return {"name": f"{file}:{choice.value.__name__}", **params, "as": choice.label} if file else {}
 

@@ -81,5 +81,5 @@ def _twin(name: str) -> MethodPlugin:
 def _choice(plugin: MethodPlugin, params: dict[str, Any], named: MethodChoice | None = None) -> MethodChoice:
     """The method with its parameters, under the user's name where ``named`` has one."""
     bound = plugin.bind(params)
-    made = MethodChoice(plugin.label(bound), bound, plugin)
-    return replace(made, label=named.label) if named is not None and named.renamed else made
+    choice = MethodChoice(plugin.label(bound), bound, plugin)
+    return replace(choice, label=named.label) if named is not None and named.renamed else choice

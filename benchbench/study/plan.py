@@ -199,8 +199,8 @@ def named_targets(label: str, study: StudySpec) -> dict[str, Target]:
 
 def shards(model: ReadyModel, dataset: Dataset, name: str, target: Target, study: StudySpec) -> Iterator[Shard]:
     """``dataset.chosen``, where it has that, are the indices that its subset leaves; else the study chooses."""
-    own: tuple[int, ...] | None = getattr(dataset, "chosen", None)
-    indices = choose_samples(len(dataset.ids), study.samples, study.seed) if own is None else own
+    subset: tuple[int, ...] | None = getattr(dataset, "chosen", None)
+    indices = choose_samples(len(dataset.ids), study.samples, study.seed) if subset is None else subset
     chosen = Chosen(dataset, tuple(indices))
     for start in range(0, len(chosen.indices), SHARD):
         yield Shard(model, dataset, name, target, chosen.indices[start : start + SHARD], chosen)

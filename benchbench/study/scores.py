@@ -126,8 +126,8 @@ def _takes(choice: MethodChoice, score: str) -> bool:
 def _scored(choice: MethodChoice, score: str, *, alone: bool) -> MethodChoice:
     """The choice with a score; a user's name of it names the score, too, unless the study has no other."""
     plugin = choice.plugin
-    own = {key: value for key, value in choice.params.items() if key != SCORE}
-    params = {**own, **({} if score == LOGIT and not plugin.has_own_score else {SCORE: score})}
+    without_score = {key: value for key, value in choice.params.items() if key != SCORE}
+    params = {**without_score, **({} if score == LOGIT and not plugin.has_own_score else {SCORE: score})}
     if choice.renamed:
         label = choice.label if alone or score == LOGIT else f"{choice.label} ({score})"
     else:

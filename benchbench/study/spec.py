@@ -294,7 +294,7 @@ def _metric_of(item: Any) -> MetricChoice:
 def _plain_item(choice: ModelChoice | DatasetChoice) -> Any:
     parameters = {k: _plain_value(v) for k, v in choice.params.items() if v is not None}
     if isinstance(choice, DatasetChoice) and choice.subset:
-        parameters["subset"] = choice.subset.given
+        parameters["subset"] = choice.subset.chosen_keys
         if choice.plugin is not None and choice.label == choice.own_label:
             return {"name": choice.plugin.name, **parameters}
     if choice.plugin is not None and choice.label != choice.plugin.label(choice.params):

@@ -87,7 +87,7 @@ class Subset(BaseModel):
         return bool(self.classes or self.per_class or self.right_only)
 
     @property
-    def given(self) -> dict[str, Any]:
+    def chosen_keys(self) -> dict[str, Any]:
         """The keys that are not at their defaults, as a study file says them."""
         values = {key: getattr(self, key) for key in KEYS}
         plain = {"classes": list(self.classes), "ids": str(self.ids) if self.ids else None}

@@ -16,7 +16,7 @@ from ..errors import BenchError, NotApplicable
 from ..paths import expanded
 from ..registry import METHODS
 from ..regression import Tolerances
-from ..regression.grids import normalised
+from ..regression.map_parts import normalised
 from ..reports.checks.gate import renderable
 from ..reports.rendering import rendered
 from ..suites.weaknesses import weakness

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from ..errors import BenchError
 from ..files import publish
-from ..regression.grids import normalised, part_means
+from ..regression.map_parts import normalised, part_means
 
 Array: TypeAlias = npt.NDArray[np.floating[Any]]
 Maps: TypeAlias = Mapping[str, Array]  # by what they are of, (h, w) each, not normalised

@@ -2,7 +2,6 @@
 
 from ..seeds import streamed
 from ..vocabulary import INPUT
-from .cost import Cost, CostShare, PassCount
 from .data import Dataset, ModelSpec, Preprocess, Sample
 from .layer import Layer, Services
 from .layer_records import (
@@ -17,6 +16,7 @@ from .layer_records import (
     ScoreKind,
 )
 from .library_call import LibraryCall
+from .measured_cost import Cost, CostShare, PassCount
 from .metric import Explainer, Pixels, Reexplained, Scored, Seen
 from .probes import (
     Above,

@@ -189,7 +189,7 @@ class Layer:
     def detection_similarity(self, make: Pictures, count: int) -> Tensor:
         """(B, count): how similar to the target's detection in each image is the most similar one in each picture.
 
-        In 0 .. 1: see ``similarity`` in network/detections.py.
+        In 0 .. 1: see ``similarity`` in network/detection_similarity.py.
 
         Args:
             make: as of ``score_pictures``.

@@ -34,7 +34,7 @@ class References(PerImage):
     @property
     def counts(self) -> Tensor:
         """(B,): how many each image has."""
-        return torch.tensor([len(own) for own in self.places], device=self.images.device)
+        return torch.tensor([len(indices) for indices in self.places], device=self.images.device)
 
     def each(self) -> Iterator[tuple[Tensor, Tensor]]:
         """The first reference of each image, the second, and so on: images (B, channels, H, W), and whether (B,).
@@ -42,8 +42,8 @@ class References(PerImage):
         An image that has no more of them has its last one again, and False.
         """
         for k in range(max(map(len, self.places))):
-            present = torch.tensor([k < len(own) for own in self.places], device=self.images.device)
-            yield self.images[[own[min(k, len(own) - 1)] for own in self.places]], present
+            present = torch.tensor([k < len(indices) for indices in self.places], device=self.images.device)
+            yield self.images[[indices[min(k, len(indices) - 1)] for indices in self.places]], present
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,12 +52,12 @@ class ReferencePool:
 
     Attributes:
         images: each (channels, H, W).
-        own: by the id of an image, which of them show it.
+        showing: by the id of an image, which of them show it.
         count: how many an image has at most.
     """
 
     images: tuple[Tensor, ...]
-    own: Mapping[str, frozenset[int]]
+    showing: Mapping[str, frozenset[int]]
     count: int
 
     def of(self, ids: Sequence[str], images: Tensor) -> References:
@@ -65,5 +65,5 @@ class ReferencePool:
         fit = [k for k, image in enumerate(self.images) if image.shape == images.shape[1:]]
         stack = torch.stack([self.images[k] for k in fit]) if fit else images[:0]
         nothing: frozenset[int] = frozenset()
-        places = [[n for n, k in enumerate(fit) if k not in self.own.get(name, nothing)] for name in ids]
-        return References(stack.to(images.device), tuple(tuple(own[: self.count]) for own in places))
+        places = [[n for n, k in enumerate(fit) if k not in self.showing.get(name, nothing)] for name in ids]
+        return References(stack.to(images.device), tuple(tuple(indices[: self.count]) for indices in places))

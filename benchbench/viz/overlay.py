@@ -14,7 +14,7 @@ from torch import Tensor
 from ..errors import BenchError
 from ..models.preprocess import colours, denormalise
 from ..types import Preprocess
-from .picture_sheet import PANEL, PictureSheet, sheet_of
+from .picture_grid import PANEL, PictureGrid, sheet_of
 from .style import Style, styled
 
 
@@ -50,7 +50,7 @@ class Overlay:
         return self._sheet.drawn("png")
 
     @property
-    def _sheet(self) -> PictureSheet:
+    def _sheet(self) -> PictureGrid:
         return sheet_of(self.rows, self.heads, self.says, self.panel)
 
 

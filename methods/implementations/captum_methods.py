@@ -20,7 +20,7 @@ from .._sign import Sign, evidence
 from .family import LibraryFamily
 from .implementation import LibraryMethod, library_method
 from .known_faults import CAPTUM_FAULTS, CAPTUM_HERE, CAPTUM_LAYER_AND_PIXELS, CAPTUM_REFUSED, NEURON, seen
-from .options import arguments, plain_options, takes
+from .library_options import arguments, plain_options, takes
 
 CAPTUM = Library("captum", "captum", "captum.attr", "captum", "", "https://github.com/pytorch/captum")
 _OURS = (
@@ -97,7 +97,7 @@ def _maps(kind: Any, call: LibraryCall, params: Mapping[str, Any]) -> Tensor:
     images = call.images.detach().clone().requires_grad_()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that it sets hooks, each time
-        attribution = _made(kind, call, params).attribute(images, **_arguments(kind, call, params))
+        attribution = _explainer(kind, call, params).attribute(images, **_arguments(kind, call, params))
     if not isinstance(attribution, Tensor):
         raise BenchError(f"captum's {kind.__name__} returned {type(attribution).__name__}, where a tensor is needed")
     maps = attribution.detach()
@@ -123,7 +123,7 @@ def _laid_out(kind: Any, attribution: Tensor, call: LibraryCall) -> Tensor:
     return layout.map_of(attribution)
 
 
-def _made(kind: Any, call: LibraryCall, params: Mapping[str, Any]) -> Any:
+def _explainer(kind: Any, call: LibraryCall, params: Mapping[str, Any]) -> Any:
     constructor = inspect.signature(kind.__init__).parameters
     named = arguments(kind.__init__, params, {})
     if "attribution_method" in constructor:
@@ -139,9 +139,9 @@ def _repeated(name: str) -> Any:
     Raises:
         BenchError: there is none of this name, or it is one of a layer.
     """
-    own = {"layer", "attribution_method"}
+    of_layers = {"layer", "attribution_method"}
     kinds = CAPTUM_FAMILY.known().items()
-    inputs = {each: kind for each, kind in kinds if not own & set(inspect.signature(kind).parameters)}
+    inputs = {each: kind for each, kind in kinds if not of_layers & set(inspect.signature(kind).parameters)}
     return inputs[CAPTUM_FAMILY.spelled(name, inputs)]
 
 

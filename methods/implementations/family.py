@@ -28,7 +28,7 @@ class LibraryFamily:
     refused: Callable[[], Mapping[str, str]]
     make: Callable[[str, type], LibraryMethod]
     _known: dict[str, type] = field(default_factory=dict)
-    _made: dict[str, LibraryMethod] = field(default_factory=dict)
+    _methods: dict[str, LibraryMethod] = field(default_factory=dict)
 
     def known(self) -> Mapping[str, type]:
         """The classes that are methods, by name.
@@ -49,9 +49,9 @@ class LibraryFamily:
         """
         kinds = self.known()
         name = self.spelled(name, kinds)
-        if name not in self._made:
-            self._made[name] = self.make(name, kinds[name])
-        return self._made[name]
+        if name not in self._methods:
+            self._methods[name] = self.make(name, kinds[name])
+        return self._methods[name]
 
     def spelled(self, name: str, kinds: Mapping[str, type]) -> str:
         """The name as the library spells it.

@@ -20,7 +20,7 @@ from benchbench.types import INPUT, LibraryCall
 from .family import LibraryFamily
 from .implementation import LibraryMethod, library_method
 from .known_faults import GRAD_CAM_CONTROLS, GRAD_CAM_FAULTS, GRAD_CAM_PIXELS, GRAD_CAM_REFUSED, seen
-from .options import arguments, plain_options, takes
+from .library_options import arguments, plain_options, takes
 
 GRAD_CAM = Library(
     "pytorch-grad-cam",
@@ -130,8 +130,8 @@ def _raw_images(extractor: Any) -> list[Any]:
     cam = getattr(extractor, "base_cam", extractor)
     make = cam.get_cam_image
 
-    def kept(*given: Any, **named: Any) -> Any:
-        images.append(make(*given, **named))
+    def kept(*values: Any, **named: Any) -> Any:
+        images.append(make(*values, **named))
         return images[-1]
 
     cam.get_cam_image = kept

@@ -18,7 +18,7 @@ from benchbench.types import LibraryCall
 from .family import LibraryFamily
 from .implementation import LibraryMethod, library_method
 from .known_faults import TORCHCAM_FAULTS, TORCHCAM_REFUSED, seen
-from .options import arguments, plain_options, takes
+from .library_options import arguments, plain_options, takes
 
 TORCHCAM = Library(
     "torchcam", "torch-cam", "torchcam.methods", "torchcam", "torchcam", "https://github.com/frgfm/torch-cam"

@@ -21,7 +21,7 @@ from benchbench.types import LibraryCall
 from .family import LibraryFamily
 from .implementation import LibraryMethod, library_method
 from .known_faults import XPLIQUE_REFUSED
-from .options import arguments, plain_options
+from .library_options import arguments, plain_options
 
 XPLIQUE = Library(
     "xplique-torch", "Xplique", "xplique.attributions", "xplique", "xplique", "https://github.com/deel-ai/xplique"

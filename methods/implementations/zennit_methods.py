@@ -18,7 +18,7 @@ from .._sign import Sign, evidence
 from .family import LibraryFamily
 from .implementation import LibraryMethod, library_method
 from .known_faults import ZENNIT_REFUSED
-from .options import arguments, plain_options
+from .library_options import arguments, plain_options
 
 ZENNIT = Library("zennit", "zennit", "zennit.composites", "zennit", "zennit", "https://github.com/chr5tphr/zennit")
 _OURS = ("layer_map", "first_map", "canonizers", "zero_params")

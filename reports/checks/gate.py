@@ -21,6 +21,7 @@ FORMATS = ("table", "markdown", "junit", "json")
 MOST_IMAGES = 3
 MOST_ROWS = 100  # the failing ones come first; a step's summary on GitHub holds a megabyte
 MEANT = "If the change is intended, write the baseline again: benchbench baseline RUN --out FILE.json"
+_KEYS = {"sentence": "said"}  # by field, the key in JSON
 
 
 def render(checked: Checked, format: str) -> str:
@@ -100,8 +101,8 @@ def _joined(parts: Iterable[str]) -> str:
 
 def describe(change: Change) -> str:
     """With the images that it is about, where they are few; JSON has them all."""
-    few = [name for name in change.images if name not in change.said] if len(change.images) <= MOST_IMAGES else []
-    return f"{change.said} ({', '.join(few)})" if few else change.said
+    few = [name for name in change.images if name not in change.sentence] if len(change.images) <= MOST_IMAGES else []
+    return f"{change.sentence} ({', '.join(few)})" if few else change.sentence
 
 
 def _markdown(checked: Checked) -> Iterator[str]:
@@ -119,9 +120,12 @@ def _markdown(checked: Checked) -> Iterator[str]:
 
 
 def _plain(checked: Checked) -> dict[str, object]:
-    """Without numbers that JSON has none of."""
+    """Without numbers that JSON has none of; the sentence has the key ``said``, which scripts read."""
     changes = [
-        {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in fields.items()}
+        {
+            _KEYS.get(key, key): None if isinstance(value, float) and not math.isfinite(value) else value
+            for key, value in fields.items()
+        }
         for fields in map(asdict, checked.changes)
     ]
     return {"ok": checked.ok, "summary": checked.summary, "compared": checked.counts, "changes": changes}

@@ -61,13 +61,13 @@ def downloads(
     for number, group in enumerate(groups, start=1):
         files[f"groups-{number}"] = _groups(group, f"groups-{number}")
     files |= decided_files(decided) | _whole(marked)
-    for id, words, rows, caption in _found(marked, decided):
+    for id, words, rows, caption in _tables_of_findings(marked, decided):
         if not rows.empty:
             files[id] = _file(words, rows, plain_table(caption, id, list(rows.columns), _texts(rows)))
     return files
 
 
-def _found(marked: Marked, decided: Decided) -> Iterator[Table]:
+def _tables_of_findings(marked: Marked, decided: Decided) -> Iterator[Table]:
     """The tables of ``finding_files``."""
     yield from finding_tables(marked)
     yield from score_files(marked.board)

@@ -68,8 +68,9 @@ def method_matrices(board: Board) -> tuple[MethodMatrices, ...]:
 
 
 def _matrices(model: str, dataset: str, layer: str, rows: pd.DataFrame, board: Board) -> MethodMatrices:
-    made = {entry["name"] for entry in board.record.info["methods"] if entry["control"] and "of" in entry["parameters"]}
-    named = [name for name in dict.fromkeys([*rows["method"].map(str), *rows["other"].map(str)]) if name not in made]
+    controls = [entry for entry in board.record.info["methods"] if entry["control"]]
+    twins = {entry["name"] for entry in controls if "of" in entry["parameters"]}
+    named = [name for name in dict.fromkeys([*rows["method"].map(str), *rows["other"].map(str)]) if name not in twins]
     methods = tuple(sorted(named, key=lambda name: name in board.controls))
     matrices = (
         (title, tuple(_rows(rows, measure, methods)))

@@ -102,8 +102,8 @@ def displayed_answer(answer: SuiteAnswer, info: Mapping[str, Any]) -> SuiteAnswe
         info: run.json of a displayed record.
     """
     names = {kind: {entry.get("id", entry["name"]): entry["name"] for entry in info[kind]} for kind in _KINDS}
-    own = {kind: set(answer.verdicts[column]) - set(names[kind]) for kind, column in _KINDS.items()}
-    if any(own[kind] & set(names[kind].values()) for kind in _KINDS):
+    unlisted = {kind: set(answer.verdicts[column]) - set(names[kind]) for kind, column in _KINDS.items()}
+    if any(unlisted[kind] & set(names[kind].values()) for kind in _KINDS):
         return answer
     tables = tuple(replace(table, rows=_table(table.rows, names)) for table in answer.tables)
     return replace(answer, verdicts=_table(answer.verdicts, names), tables=tables)

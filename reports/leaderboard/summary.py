@@ -115,8 +115,8 @@ def loud(board: Board, footnoted: Collection[str] = ()) -> list[str]:
     warned = list(dict.fromkeys(m["warning"] for m in info["models"] if m["warning"]))
     sentences = [unfinished] if (unfinished := caution_of(info)) else []
     sentences += [_of_networks(info, warning) for warning in warned]
-    said = [*warned, *sentences[:1]] if unfinished else warned
-    sentences += [w for w in info["warnings"] if w not in told and not any(w in warning for warning in said)]
+    repeated = [*warned, *sentences[:1]] if unfinished else warned
+    sentences += [w for w in info["warnings"] if w not in told and not any(w in warning for warning in repeated)]
     sentences += [*dependence(info), *extended(info), *_left_ranges(board)]
     return [*sentences, *_failures(board), *_dead(board), *_few_images(board)]
 
@@ -125,9 +125,9 @@ def _of_networks(info: Mapping[str, Any], warning: str) -> str:
     """The warning behind the names of its networks; where it begins with its network's name, that name once."""
     models = [model for model in info["models"] if model["warning"] == warning]
     names = join_words(model["name"] for model in models)
-    own = [str(model.get("id", model["name"])) for model in models]
-    if len(own) == 1 and warning.startswith(f"{own[0]} "):
-        return f"{names}{warning.removeprefix(own[0])}"
+    ids = [str(model.get("id", model["name"])) for model in models]
+    if len(ids) == 1 and warning.startswith(f"{ids[0]} "):
+        return f"{names}{warning.removeprefix(ids[0])}"
     return f"{names}: {warning}"
 
 

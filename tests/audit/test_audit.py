@@ -19,9 +19,9 @@ from benchbench.audit.audit_networks import audit_networks
 from benchbench.audit.audited_library import AuditedMethod, audited_library
 from benchbench.audit.counterparts import KNOWN, Counterpart, counterpart_of
 from benchbench.audit.map_differences import difference
+from benchbench.audit.method_verdicts import agreement
 from benchbench.audit.own_calls import OWN_CALLS
 from benchbench.audit.state_left import state_left
-from benchbench.audit.verdicts import agreement
 from benchbench.errors import BenchError
 from benchbench.registry import METHODS
 from benchbench.registry import method as registered

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import torch
 
-from benchbench.datasets.archives.layout import imagenet_index
-from benchbench.datasets.sources.files import Files
+from benchbench.datasets.archives.archive import imagenet_index
+from benchbench.datasets.sources.file_dataset import Files
 from benchbench.errors import BenchError
 from benchbench.registry import DATASETS
 from benchbench.types import Sample

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import torch
 
-from benchbench.datasets.archives.class_names import imagenet_counterparts, plain_name, spelled_alike
+from benchbench.datasets.archives.class_spellings import imagenet_counterparts, plain_name, spelled_alike
 from benchbench.datasets.archives.voc import CLASSES as VOC
 from benchbench.datasets.sources.class_match import RelabelledData, on_outputs
-from benchbench.datasets.sources.files import Files, Item
+from benchbench.datasets.sources.file_dataset import Files, Item
 from benchbench.engine.runner import run
 from benchbench.models.load import imagenet_classes
 from benchbench.registry import DATASETS

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from torchvision.datasets import ImageFolder
 
-from benchbench.datasets.sources.files import Files, fingerprint
+from benchbench.datasets.sources.file_dataset import Files, fingerprint
 from benchbench.errors import BenchError
 from benchbench.registry import DATASETS
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from benchbench.datasets.archives.class_names import imagenet_counterparts, in_imagenet_order, is_homonym
-from benchbench.datasets.archives.layout import imagenet_index
+from benchbench.datasets.archives.archive import imagenet_index
+from benchbench.datasets.archives.class_spellings import imagenet_counterparts, in_imagenet_order, is_homonym
 from benchbench.datasets.archives.oxford_pets import BREEDS
 from benchbench.datasets.archives.voc import CLASSES as VOC
 from benchbench.datasets.sources.class_match import RelabelledData, on_outputs
-from benchbench.datasets.sources.files import Files, Item
+from benchbench.datasets.sources.file_dataset import Files, Item
 from benchbench.engine.runner import run
 from benchbench.models.load import imagenet_classes
 from benchbench.registry import DATASETS

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from benchbench.datasets.sources.files import Files
+from benchbench.datasets.sources.file_dataset import Files
 from benchbench.errors import BenchError
 from benchbench.registry import DATASETS
 

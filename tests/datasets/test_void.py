@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchbench.datasets.archives.layout import imagenet_index
+from benchbench.datasets.archives.archive import imagenet_index
 from benchbench.evaluation.seed_counts import seed_counts, segmentation
 from benchbench.registry import DATASETS
 

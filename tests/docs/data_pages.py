@@ -8,12 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchbench.datasets.archives.archive import Archive
 from benchbench.datasets.archives.coco import COCO
 from benchbench.datasets.archives.cub200 import CUB
 from benchbench.datasets.archives.imagenet import IMAGENET
 from benchbench.datasets.archives.imagenet_s import IMAGENET_S
 from benchbench.datasets.archives.imagenette import IMAGENETTE, IMAGEWOOF
-from benchbench.datasets.archives.layout import Archive
 from benchbench.datasets.archives.oxford_pets import PETS
 from benchbench.datasets.archives.pairs import PAIRS
 from benchbench.datasets.archives.voc import VOC2007, VOC2012

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,14 +18,16 @@ from benchbench.datasets.sources.serial import serial
 from benchbench.engine.missing_cells import missing_cells, needs_work
 from benchbench.engine.result_rows import tables
 from benchbench.engine.sample_loader import Loader
+from benchbench.engine.shard import run_shard
 from benchbench.engine.subsets import choose
 from benchbench.results.pack_folder import PackFolder
-from benchbench.results.store import Draft, Store
+from benchbench.results.store import Draft, Store, mask_of
 from benchbench.study import plan
 from benchbench.study.plan import SHARD, ReadyModel, Task, shards, tasks
 from benchbench.study.spec import StudySpec
 from benchbench.study.subset import Subset
 from benchbench.types import Preprocess, Sample
+from tests.packs import lose
 
 HEALTH = {"cells": 49, "distinct": 49, "ties": 1}
 METHODS, METRICS, LAYERS = ["gradcam", "layercam", "random"], ["deletion", "max_box_acc", "sparseness"], ("a", "b")
@@ -195,19 +198,61 @@ def test_the_tables_parse_no_cell_twice(tmp_path: Path, monkeypatch: pytest.Monk
     assert set(read.values()) == {1}
 
 
-@pytest.mark.parametrize("lacks", ["nothing", "a metric"])
-def test_predictions_are_read_where_nothing_else_is_lacking(
+@pytest.mark.parametrize("lacks", ["nothing", "a metric", "a photograph", "a mask"])
+def test_a_shard_is_complete_or_not_without_a_cell_being_read(
     lacks: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They name the photographs. A shard that lacks a cell has work, whatever they say."""
+    """Photographs are looked for by the names that are noted beside the cell of predictions."""
     work = planned(Counted(2 * SHARD))
     fill(Store(tmp_path), work)
+    _add_photographs(Store(tmp_path), work, but_mask=lacks == "a mask")
+    if lacks == "a photograph":
+        lose(tmp_path, f"{0:024d}.jpg")
     store, counts = Store(tmp_path), Counter[str]()
     if lacks == "a metric":
         store.forget(task.metrics[0].name for task in work)
     monkeypatch.setattr(Store, "read_cell", _counting(Store.read_cell, "read_cell", counts))
-    assert [needs_work(task, store) for task in work] == [lacks == "a metric"] * 2
-    assert counts["read_cell"] == (2 if lacks == "nothing" else 0)
+    assert [needs_work(task, store) for task in work] == [lacks != "nothing", lacks == "a metric"]
+    assert counts["read_cell"] == 0
+
+
+def _add_photographs(store: Store, work: Sequence[Task], *, but_mask: bool = False) -> None:
+    """One image of each shard has a photograph and a mask, which that of the first shard may lack."""
+    for number, task in enumerate(work):
+        photo = f"{number:024d}.jpg"
+        samples = store.read_cell(task.predictions)["samples"]
+        samples[task.shard.ids[0]] |= {"photo": photo, "object_share": 0.25}
+        with store.pack(task.predictions) as pack:
+            pack.write_cell(task.predictions, {"samples": samples})
+            pack.write_photo(photo, b"picture")
+            if number or not but_mask:
+                pack.write_photo(mask_of(photo), b"mask")
+
+
+@pytest.mark.parametrize("by_workers", [False, True])
+def test_a_run_that_finds_its_shards_done_parses_each_cell_once(
+    by_workers: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It asks whether they are, works on them in two sweeps, and makes the tables."""
+    data = Counted(2 * SHARD)
+    work = planned(data)
+    fill(Store(tmp_path), work)
+    _add_photographs(Store(tmp_path), work)
+    store, parsed = Store(tmp_path), Counter[str]()
+    honest = PackFolder.read
+
+    def counting(self: PackFolder, pack: str, part: str) -> bytes:
+        parsed[part] += 1
+        return honest(self, pack, part)
+
+    monkeypatch.setattr(PackFolder, "read", counting)
+    desk: Any = SimpleNamespace(store=store)
+    for _ in range(2):
+        done = [needs_work(task, store) if by_workers else run_shard(task, desk) for task in work]
+        assert not any(done)
+    tables(work, [], study(data.samples), store, {})
+    assert len(parsed) == 2 * (1 + len(LAYERS) * len(METHODS) * (1 + len(METRICS)))
+    assert set(parsed.values()) == {1}
 
 
 def test_the_ids_of_images_that_fail_are_asked_for_once(tmp_path: Path) -> None:

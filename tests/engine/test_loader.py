@@ -141,7 +141,7 @@ def test_what_is_not_needed_is_not_read(many: Tensor, tmp_path: Path) -> None:
 
 
 def test_the_built_in_datasets_may_be_read_at_once() -> None:
-    from benchbench.datasets.sources.files import Files
+    from benchbench.datasets.sources.file_dataset import Files
 
     files = Files("none", [])
     assert serial(files) is files

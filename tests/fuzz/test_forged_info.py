@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchbench.files import Damaged
-from benchbench.reports.checks.comparison import RunComparison
+from benchbench.reports.checks.two_runs import RunComparison
 from benchbench.results.environment import differences, same_values
 from benchbench.results.info_shape import refuse_other_shape
 from benchbench.results.joined_info import joined_info

@@ -20,7 +20,7 @@ from benchbench.console import plain_console, safe_lines
 from benchbench.errors import UNSEEN, BenchError, safe, unicode
 from benchbench.regression import Baseline
 from benchbench.reports import escape
-from benchbench.reports.checks.comparison import RunComparison
+from benchbench.reports.checks.two_runs import RunComparison
 from benchbench.reports.html import document
 from benchbench.reports.html.environment import environment, file_name
 from benchbench.reports.leaderboard.marks import Marked

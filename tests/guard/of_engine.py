@@ -172,7 +172,8 @@ ENGINE = (
     ),
     _engine(
         "twins of the logit's map, whatever the method explains", "registry/method_parameter",
-        'return {"of": Method(plugin.name, own), **asked}', 'return {"of": Method(plugin.name, own)}', "",
+        'return {"of": Method(plugin.name, without_score), **asked}',
+        'return {"of": Method(plugin.name, without_score)}', "",
         "average_drop", study="variants",
     ),
     _engine(

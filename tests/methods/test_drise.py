@@ -15,7 +15,7 @@ from benchbench.attribution.layer_services import capture_batch
 from benchbench.attribution.method_call import run_method
 from benchbench.cost.ledger import Passes
 from benchbench.errors import NotApplicable
-from benchbench.network.detections import similarity
+from benchbench.network.detection_similarity import similarity
 from benchbench.network.scorer import Scorer
 from benchbench.registry import METHODS
 from benchbench.testing import Small, example_images, seeded

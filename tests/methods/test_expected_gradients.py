@@ -86,7 +86,7 @@ def test_the_same_alone_and_in_a_batch(pictures: Tensor, others: Tensor) -> None
     targets = torch.zeros(1, dtype=torch.long)
     for i in range(4):
         layer = layer_of(network, pictures[i : i + 1], INPUT, targets, ids=[str(i)])
-        layer = replace(layer, data_references=references.one(i))
+        layer = replace(layer, data_references=references.row(i))
         alone = run_method(METHODS[NAME], layer, METHODS[NAME].bind({"sign": "signed", "draws": 2}))
         close(alone, array(together[i : i + 1]), rtol=1e-4)
 

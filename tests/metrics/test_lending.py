@@ -168,6 +168,6 @@ def test_some_images_of_what_was_lent_are_lent_too() -> None:
     whole = lend(full(), "mine", {"map"})
     part = whole.rows(1, 2)
     assert torch.equal(part.map, whole.map[1:2])
-    assert whole.one(1).map.shape == (1, 8, 8)
+    assert whole.row(1).map.shape == (1, 8, 8)
     with pytest.raises(NotLent, match=r"metric mine reads seen\.mask"):
         _ = part.mask

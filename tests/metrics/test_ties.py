@@ -193,6 +193,6 @@ def test_other_orders_are_answered_beside_each_other(trial: MetricCase, kind: ty
         for m in range(2):
             for i in range(3):
                 alone = score_probes(
-                    Scorer(trial.network), pixels.one(i), targets[i : i + 1], [maps[m][i : i + 1]], [probe]
+                    Scorer(trial.network), pixels.row(i), targets[i : i + 1], [maps[m][i : i + 1]], [probe]
                 )
                 assert float(together[probe].logit[m, i]) == pytest.approx(float(alone[probe].logit[0, 0]), abs=1e-5)

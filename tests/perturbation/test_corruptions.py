@@ -40,7 +40,7 @@ def test_noise_is_of_its_size_in_plain_pixels(pixels: Pixels) -> None:
 def test_noise_is_each_image_s_own_and_of_its_index(pixels: Pixels) -> None:
     whole = noisy(pixels, Noisy(1, 0.1))
     for i in range(3):
-        assert torch.equal(noisy(pixels.one(i), Noisy(1, 0.1)), whole[i : i + 1])
+        assert torch.equal(noisy(pixels.row(i), Noisy(1, 0.1)), whole[i : i + 1])
     gaps = [noisy(pixels, Noisy(i, 0.1)) - pixels.images for i in (0, 1)]
     assert not torch.allclose(gaps[0], gaps[1])
     assert not torch.allclose(gaps[0][0], gaps[0][1])

@@ -102,8 +102,8 @@ def test_every_fill_is_drawn_from_the_image_alone(name: FillName) -> None:
     together = FILLS[name](batch)
     assert together.shape == batch.images.shape
     for i in range(3):
-        torch.testing.assert_close(FILLS[name](batch.one(i))[0], together[i], atol=1e-6, rtol=0, equal_nan=True)
-        torch.testing.assert_close(whole(name, batch.one(i))[0], whole(name, batch)[i], atol=1e-6, rtol=0)
+        torch.testing.assert_close(FILLS[name](batch.row(i))[0], together[i], atol=1e-6, rtol=0, equal_nan=True)
+        torch.testing.assert_close(whole(name, batch.row(i))[0], whole(name, batch)[i], atol=1e-6, rtol=0)
 
 
 def test_fills_by_hand() -> None:

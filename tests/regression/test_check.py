@@ -178,7 +178,7 @@ def test_each_planted_change_is_found_and_named(name: str, then: Baseline) -> No
     checked = check(edit(then), then)
     assert not checked.ok
     assert kinds(checked) == expected
-    whole = checked.summary + " ".join(f"{c.metric} {c.said}" for c in checked.failing)
+    whole = checked.summary + " ".join(f"{c.metric} {c.sentence}" for c in checked.failing)
     assert message in whole
 
 
@@ -216,23 +216,24 @@ def test_what_is_gone_is_seen_where_costs_are_all_that_is_compared(name: str, th
     edit, message = COSTS[name]
     checked = check(edit(then), then, metrics=["passes"])
     assert not checked.ok
-    assert message in checked.summary + " ".join(change.said for change in checked.failing)
+    assert message in checked.summary + " ".join(change.sentence for change in checked.failing)
     assert check(then, then, metrics=["passes"]).ok
 
 
 def test_a_run_of_costs_alone_lacks_the_metrics_and_nothing_else(then: Baseline) -> None:
     checked = check(then.narrowed(metrics=["passes"]), then)
-    assert {change.said for change in checked.failing} <= {"the metric is not in the run", "its cost is not in the run"}
+    sentences = {change.sentence for change in checked.failing}
+    assert sentences <= {"the metric is not in the run", "its cost is not in the run"}
     back = check(then, then.narrowed(metrics=["passes"]))
     assert back.ok
-    assert {change.said for change in back.changes} == {"the metric is not in the baseline"}
+    assert {change.sentence for change in back.changes} == {"the metric is not in the baseline"}
 
 
 def test_scores_that_move_with_their_maps_are_told_and_strictly_fail(then: Baseline) -> None:
     edited = with_scores(3e-3, 5e-3)(then)
     (change,) = check(edited, then).changes
     assert (change.kind, change.fails) == ("score", False)
-    assert "their maps moved slightly" in change.said
+    assert "their maps moved slightly" in change.sentence
     assert not check(edited, then, Tolerances(strict=True)).ok
     other = check(listed("metrics", "deletion", code="x")(edited), then)
     assert kinds(other) == {"not comparable"}, "the metric's own code changed: no map excuses that"
@@ -297,7 +298,7 @@ def test_few_images_are_judged_by_their_mean(then: Baseline) -> None:
     for n in (1, 5):
         checked = check(WORSE(first(then, n)), first(then, n), accepting)
         assert kinds(checked) == {"quality"}
-        assert "too few to test" in checked.failing[0].said
+        assert "too few to test" in checked.failing[0].sentence
     noisy = both(
         maps(turned, "gradcam"), scores(values(lambda v: v + np.resize([0.2, -0.15], len(v))), "gradcam", "deletion")
     )
@@ -407,7 +408,7 @@ def test_more_images_are_told_and_the_common_ones_are_compared(then: Baseline) -
     checked = check(then, few)
     assert checked.ok
     assert checked.counts["scores"] == 3 * len(then.scores)
-    assert [change.said for change in checked.changes] == ["5 images are not in the baseline"]
+    assert [change.sentence for change in checked.changes] == ["5 images are not in the baseline"]
     assert kinds(check(few, then)) == {"missing"}
 
 

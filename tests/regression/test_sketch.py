@@ -7,10 +7,13 @@ import hashlib
 import numpy as np
 import pytest
 import scipy.stats
+import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from benchbench.maps.normalise import minmax
 from benchbench.regression import Sketch, difference
+from benchbench.regression.map_parts import normalised
 from benchbench.regression.map_sketch import OTHER, SAME
 from benchbench.results.schema import FloatArray
 
@@ -129,3 +132,16 @@ def test_the_signs_are_the_same_on_every_machine() -> None:
     drawn = hashlib.shake_128(b"17 x 17").digest(40)
     signs = [1 if drawn[i // 8] >> (7 - i % 8) & 1 else -1 for i in range(15)]
     assert Sketch.of(ramp).hashed[0, :15] == pytest.approx(np.array(signs) * np.arange(15) / 288, abs=1e-4)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_maps_are_normalised_as_metrics_see_them_but_for_what_rounding_leaves(seed: int) -> None:
+    values = np.random.default_rng(seed).normal(size=(7, 9)) * 10.0 ** (seed - 2) + seed
+    np.testing.assert_array_equal(normalised(values), minmax(torch.from_numpy(values)).numpy())
+    values[2, 3] = np.nan
+    assert np.isnan(normalised(values)).all()
+    assert minmax(torch.from_numpy(values)).isnan().all()
+    nearly = np.full((4, 4), 3.0)
+    nearly[0, 0] += 1e-7  # what another order of sums makes of a constant map
+    assert not normalised(nearly).any()
+    assert minmax(torch.from_numpy(nearly)).amax() == 1

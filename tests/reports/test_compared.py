@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from benchbench.reports.checks.comparison import RunComparison
+from benchbench.reports.checks.two_runs import RunComparison
 from benchbench.results.record import Record
 from benchbench.results.schema import RESULTS, typed
 from benchbench.results.store import Store

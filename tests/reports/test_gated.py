@@ -113,6 +113,8 @@ def test_json_has_every_image_and_no_nan() -> None:
     assert report["compared"] == {"scores": 6, "maps": 3, "cost": 1}
     assert report["changes"][0]["images"] == ["a", "b", "c"]
     assert report["changes"][0]["was"] is None
+    assert report["changes"][0]["said"] == "3 of 3 maps became constant"
+    assert "sentence" not in report["changes"][0]
     assert report["changes"][1]["now"] == 0.2
 
 

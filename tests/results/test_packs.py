@@ -149,6 +149,12 @@ NOTES: list[tuple[Any, Outcome | None]] = [
     ({"reasons": {"a": "no"}, "tries": "2"}, None),
     ({"reasons": {"a": "no"}, "tries": 0}, None),
     ({"reasons": {"a": "no"}, "tries": True}, None),
+    ({"photos": {"a.jpg": True}}, Outcome({}, 1, {"a.jpg": True})),
+    ({"photos": {}, "reasons": {"a": "no"}, "tries": 2}, Outcome({"a": "no"}, 2, {})),
+    ({"photos": ["a.jpg"]}, None),
+    ({"photos": None}, None),
+    ({"photos": {"a.jpg": 1}}, None),
+    ({"photos": {}, "tries": 2}, None),
 ]
 
 
@@ -159,7 +165,7 @@ def test_a_note_that_no_run_wrote_makes_its_cell_an_absent_one(
     store = Store(tmp_path)
     store.packs.publish("0.zip", {"a.json": b"{}"}, {} if note is None else {"a.json": note})
     assert Store(tmp_path).outcome("a") == expected
-    assert Store(tmp_path).wants("a") == (expected != SOUND and (expected is None or expected.tries < 2))
+    assert Store(tmp_path).wants("a") == (expected is None or bool(expected.reasons and expected.tries < 2))
 
 
 def test_more_parts_leave_the_others_as_they_were(tmp_path: Path) -> None:

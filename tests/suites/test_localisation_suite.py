@@ -19,7 +19,7 @@ from benchbench.errors import BenchError
 from benchbench.evaluation.held_out import fold_of
 from benchbench.maps.normalise import saliency
 from benchbench.registry import DATASETS, SUITES
-from benchbench.suites.localisation.seeds import NO_TARGET, PART
+from benchbench.suites.localisation.segmentation_seeds import NO_TARGET, PART
 
 from ..cli.commands import benchbench
 from ..datasets.layouts import grey, photo, region, xml

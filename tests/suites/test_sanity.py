@@ -19,8 +19,8 @@ from benchbench.errors import BenchError
 from benchbench.network.randomise import layers_with_weights, randomised
 from benchbench.registry import METHODS
 from benchbench.results.suite_answer import SuiteAnswer
-from benchbench.suites.sanity import labels as sanity_labels
-from benchbench.suites.sanity.similarity import image_scores
+from benchbench.suites.sanity import label_similarities as sanity_labels
+from benchbench.suites.sanity.map_similarities import image_scores
 from benchbench.suites.sanity.verdicts import TEST_QUESTIONS, overall_row
 from benchbench.suites.verdict_rows import absent_row, interval_row
 

@@ -19,13 +19,13 @@ from benchbench.suites.mask_precision import average_precision
 from benchbench.suites.shown_names import ShownNames
 from benchbench.suites.verdict_rows import absent_row, exact_row
 from benchbench.suites.weaknesses import WEAKNESSES
-from benchbench.suites.weaknesses.depth import fused
-from benchbench.suites.weaknesses.findings import WeaknessVerdicts, findings, sentence
+from benchbench.suites.weaknesses.layer_depth import fused
+from benchbench.suites.weaknesses.map_scores import balance, localisation, selection
 from benchbench.suites.weaknesses.questions import INSTANCES, PLANTED, QUESTIONS
 from benchbench.suites.weaknesses.saturation import SaturatingHead, log_odds, saturating
 from benchbench.suites.weaknesses.scenes import ShownScene, scenes
-from benchbench.suites.weaknesses.scores import balance, localisation, selection
 from benchbench.suites.weaknesses.tables import repairs_table
+from benchbench.suites.weaknesses.weakness_findings import WeaknessVerdicts, findings, sentence
 from benchbench.types import Preprocess, Sample
 
 

@@ -18,11 +18,11 @@ from torch import Tensor
 from ...errors import BenchError
 from ...registry import dataset
 from ..sources.decode import MAX_PIXELS
-from ..sources.files import Files, Item
+from ..sources.file_dataset import Files, Item
 from ..sources.frame import Frame
 from ..sources.truth import Box
-from .class_names import imagenet_counterparts
-from .layout import Archive
+from .archive import Archive
+from .class_spellings import imagenet_counterparts
 
 COCO = Archive(
     "coco",

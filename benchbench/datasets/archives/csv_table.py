@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ...errors import BenchError
 from ...registry import dataset
-from ..sources.files import Files, Item
+from ..sources.file_dataset import Files, Item
 from ..sources.truth import Box
 
 _INDEX = re.compile(r"[0-9]{1,9}(\.0*)?")  # longer ones are dates and serial numbers: names; pandas writes 1.0

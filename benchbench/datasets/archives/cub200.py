@@ -11,10 +11,10 @@ from pydantic import BeforeValidator, Field
 from ...errors import BenchError
 from ...formatting import join_words
 from ...registry import dataset
-from ..sources.files import Files, Item
+from ..sources.file_dataset import Files, Item
 from ..sources.truth import Box, LevelMask, MaskSource
+from .archive import Archive
 from .cub_parts import ALL, Discs, visible_points
-from .layout import Archive
 
 CUB = Archive(
     "cub200",

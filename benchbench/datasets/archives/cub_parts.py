@@ -13,7 +13,7 @@ from torch import Tensor
 from ...errors import BenchError, nearest
 from ..sources.decode import MAX_PIXELS
 from ..sources.frame import Frame
-from .layout import Archive
+from .archive import Archive
 
 ALL = "all"
 _NAMES, _POINTS = "parts/parts.txt", "parts/part_locs.txt"

@@ -19,7 +19,7 @@ from ...errors import BenchError
 from ...registry import dataset
 from ...types import Sample
 from ..sources.accept import as_image, as_label, as_mask, image_bytes
-from ..sources.files import fingerprint
+from ..sources.file_dataset import fingerprint
 from ..sources.frame import frame_of, orientation_of
 
 _INSTALL = "pip install 'benchbench-saliency[hf]'"
@@ -117,10 +117,10 @@ def _orientation(file: Mapping[str, Any] | None) -> int | None:
         return orientation_of(picture)
 
 
-def _shown(mask: Image.Image, image: Image.Image | Tensor, orientation: int | None, own: int | None) -> Tensor:
+def _shown(mask: Image.Image, image: Image.Image | Tensor, orientation: int | None, of_mask: int | None) -> Tensor:
     """The mask, turned as the photograph was if its file has no orientation and the size of the stored photograph."""
     values = torch.from_numpy(np.asarray(mask.convert("L")) > 0)
-    if isinstance(image, Tensor) or own is not None:
+    if isinstance(image, Tensor) or of_mask is not None:
         return values
     frame = frame_of(image, orientation)
     return frame.turned(values) if tuple(values.shape) == frame.stored else values

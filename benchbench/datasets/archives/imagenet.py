@@ -10,9 +10,9 @@ from pathlib import Path
 from ...errors import BenchError
 from ...models.load import imagenet_classes
 from ...registry import dataset
-from ..sources.files import Files, Item
+from ..sources.file_dataset import Files, Item
 from ..sources.truth import Box, file_bytes
-from .layout import Archive, imagenet_index, photographs, wnid_folders
+from .archive import Archive, imagenet_index, photographs, wnid_folders
 from .voc_xml import voc_objects
 
 IMAGENET = Archive(

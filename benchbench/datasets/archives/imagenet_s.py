@@ -11,9 +11,9 @@ from ...errors import BenchError
 from ...formatting import join_words
 from ...models.load import imagenet_classes
 from ...registry import dataset
-from ..sources.files import Files, Item
+from ..sources.file_dataset import Files, Item
 from ..sources.truth import IndexMask
-from .layout import Archive, imagenet_index, photographs, wnid_folders
+from .archive import Archive, imagenet_index, photographs, wnid_folders
 
 IGNORED = 1000  # in the masks
 Size = Annotated[Literal[50, 300, 919], BeforeValidator(int)]  # the command line gives text

@@ -7,8 +7,8 @@ from typing import Literal, TypeAlias
 
 from ...models.load import imagenet_classes
 from ...registry import dataset
-from ..sources.files import Files, Item
-from .layout import Archive, imagenet_index, photographs, wnid_folders
+from ..sources.file_dataset import Files, Item
+from .archive import Archive, imagenet_index, photographs, wnid_folders
 
 Split: TypeAlias = Literal["val", "train"]
 _LICENCE = "the photographs are from ImageNet, under its terms of access; the selection is under Apache-2.0"

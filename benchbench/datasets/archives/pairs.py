@@ -9,11 +9,11 @@ from pydantic import Field
 
 from ...errors import BenchError
 from ...registry import dataset
-from ..sources.files import Files, Item
+from ..sources.file_dataset import Files, Item
 from ..sources.masks import masks_of
 from ..sources.scan import scan
 from ..sources.truth import LevelMask
-from .layout import Archive
+from .archive import Archive
 
 PAIRS = Archive(
     "pairs",

@@ -8,10 +8,10 @@ from typing import Any, Literal
 
 from ...errors import BenchError
 from ...registry import dataset
-from ..sources.files import Files, Item
+from ..sources.file_dataset import Files, Item
 from ..sources.truth import Box, IndexMask
-from .class_names import imagenet_counterparts
-from .layout import Archive
+from .archive import Archive
+from .class_spellings import imagenet_counterparts
 from .voc_xml import VocObject, voc_objects
 
 CLASSES = (

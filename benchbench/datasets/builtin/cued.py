@@ -17,7 +17,7 @@ from torch import Tensor
 from ...models.cue_classes import CUE_CLASSES, CUE_LABELS
 from ...registry import dataset
 from ...types import Sample
-from ..sources.files import fingerprint
+from ..sources.file_dataset import fingerprint
 from .shapes import Count, Side
 from .shapes_paint import NOTHING, Painted, paint
 from .shapes_plan import Draws, Recipe, Scene, block_labels, plan

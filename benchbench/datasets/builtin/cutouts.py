@@ -18,7 +18,7 @@ from ...models.load import imagenet_classes
 from ...registry import dataset
 from ...types import Sample
 from ..sources.decode import open_rgba
-from ..sources.files import fingerprint
+from ..sources.file_dataset import fingerprint
 from . import backgrounds
 from .stamps import STAMPS
 

@@ -15,7 +15,7 @@ from ...digests import digest
 from ...errors import BenchError
 from ...models.preprocess import prepare
 from ...types import Dataset, Preprocess, Sample
-from ..sources.files import fingerprint
+from ..sources.file_dataset import fingerprint
 
 QUADRANTS = ("top-left", "top-right", "bottom-left", "bottom-right")
 LONGEST = 120  # letters of an id that lists its tiles

@@ -10,7 +10,7 @@ from pathlib import Path
 from ...errors import BenchError
 from ...models.load import imagenet_classes
 from ...registry import dataset
-from ..sources.files import Files, Item
+from ..sources.file_dataset import Files, Item
 
 _NAME = re.compile(r"imagenet_([0-9]{2})_([0-9]+)\.jpg")
 _INSTALL = "pip install 'benchbench-saliency[demo]'"

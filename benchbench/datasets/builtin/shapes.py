@@ -16,7 +16,7 @@ from torch import Tensor
 from ...models.shape_classes import SHAPE_CLASSES
 from ...registry import dataset
 from ...types import Sample
-from ..sources.files import fingerprint
+from ..sources.file_dataset import fingerprint
 from .shapes_paint import Painted, paint
 from .shapes_plan import Recipe, Scene, label_of, plan
 
@@ -99,7 +99,7 @@ class Shapes:
         Example:
             >>> from benchbench.datasets.builtin.shapes import shapes
             >>> scenes = shapes(count=3, seed=0)
-            >>> all(one.label == scenes[0].label for one in scenes.instances(0) if one.decides)
+            >>> all(each.label == scenes[0].label for each in scenes.instances(0) if each.decides)
             True
         """
         scene = self.scene(index)

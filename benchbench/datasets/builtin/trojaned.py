@@ -14,7 +14,7 @@ from PIL import Image
 from ...models.shape_classes import SHAPE_CLASSES
 from ...registry import dataset
 from ...types import Sample
-from ..sources.files import fingerprint
+from ..sources.file_dataset import fingerprint
 from .shapes import Count, Shapes, Side, shapes
 from .shapes_paint import NOTHING, Owners, Pixels, paint
 from .shapes_plan import Draws, label_of

@@ -12,7 +12,7 @@ from ...errors import BenchError
 from ...registry import dataset
 from ...types import Dataset
 from .decode import MAX_PIXELS
-from .files import Files, Item
+from .file_dataset import Files, Item
 from .groups import groups_of_table, has_groups
 from .labels import Classes, Labels, labels_of_folders, labels_of_table, no_labels
 from .masks import masks_of

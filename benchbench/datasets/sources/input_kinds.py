@@ -73,8 +73,8 @@ def of_mapping(mapping: Mapping[Any, Any]) -> ImageForms:
         raise BenchError(f"the mapping of {keys} has {problem}", hint=hint)
     masks = [key for key in MASK_KEYS if key in mapping]
     boxes = [key for key in BOX_KEYS if key in mapping]
-    given = [mapping[keys_of[0]] if keys_of else None for keys_of in (labels, masks, boxes)]
-    return ImageForms(mapping[images[0]], labels=given[0], masks=given[1], boxes=given[2])
+    values = [mapping[keys_of[0]] if keys_of else None for keys_of in (labels, masks, boxes)]
+    return ImageForms(mapping[images[0]], labels=values[0], masks=values[1], boxes=values[2])
 
 
 def as_tensor(value: Any) -> Any:

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 from ...errors import BenchError
 from ...types import Dataset, Sample
 from .accept import as_boxes, as_group, as_image, as_label, as_mask, boxes_text, image_bytes
-from .files import fingerprint
+from .file_dataset import fingerprint
 from .input_kinds import as_tensor, dataset_of, labels_of, parts_of
 from .torch_dataset import Wrapped, looks_map_style
 

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from ..archives.class_names import (
+from ..archives.archive import imagenet_index
+from ..archives.class_spellings import (
     are_imagenets,
     imagenet_counterparts,
     imagenet_numbers,
@@ -15,7 +16,6 @@ from ..archives.class_names import (
     is_homonym,
     plain_name,
 )
-from ..archives.layout import imagenet_index
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ from torch.utils.data import Subset
 from ...errors import BenchError
 from ...types import Sample
 from .accept import as_boxes, as_image, as_label, as_mask, boxes_text, image_bytes
-from .files import fingerprint
+from .file_dataset import fingerprint
 from .input_kinds import ImageForms, of_mapping
 
 Named: TypeAlias = tuple[tuple[str, ...], Sequence[int] | None]

@@ -26,7 +26,7 @@ from ...study.plan import named_targets
 from ...study.spec import ModelChoice, StudySpec
 from ..shown_names import ShownNames, shown_names
 from .cue_shares import TRUTH, Readings, read_shares
-from .sheet import bias_sheet
+from .picture_sheet import bias_sheet
 from .verdicts import QUESTIONS, Cuts, network_rows, verdict_rows
 from .words import NOTES, findings, sentence
 

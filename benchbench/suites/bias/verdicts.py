@@ -117,16 +117,16 @@ def verdict_rows(
         networks = network_rows(here)
         setting = {"dataset": str(dataset), "layer": str(layer)}
         for method, reason in methods.items():
-            own, means = here[here["method"] == method], networks[networks["method"] == method]
+            rows, means = here[here["method"] == method], networks[networks["method"] == method]
             if means.empty:
                 yield from (absent_row(q, method, reason or "no map was made", **setting) for q in QUESTIONS)
                 continue
             yield _tracks(method, means, setting)
             yield _finds(method, means, cuts, setting)
-            yield _repair(method, own, means, titles, seed, setting)
+            yield _repair(method, rows, means, titles, seed, setting)
             wide = both[(both["data"] == here["data"].iloc[0]) & (both["layer"] == layer)]
             yield _specific(method, wide[wide["method"] == method], means, cuts, seed, setting)
-            yield _no_alarm(method, own, means, cuts, seed, setting)
+            yield _no_alarm(method, rows, means, cuts, seed, setting)
 
 
 def _tracks(method: str, means: pd.DataFrame, setting: Mapping[str, str]) -> dict[str, Any]:
@@ -159,7 +159,7 @@ def _finds(method: str, means: pd.DataFrame, cuts: Cuts, setting: Mapping[str, s
 
 def _repair(
     method: str,
-    own: pd.DataFrame,
+    rows: pd.DataFrame,
     means: pd.DataFrame,
     titles: Mapping[str, str],
     seed: int,
@@ -168,7 +168,7 @@ def _repair(
     if len(means) < 2:
         return absent_row(REPAIR, method, "a single network: give two or more", **setting)
     biased, repaired = extremes(means)
-    shares = own.assign(excess=own["share"] - own["area"]).pivot(index="sample", columns="model", values="excess")
+    shares = rows.assign(excess=rows["share"] - rows["area"]).pivot(index="sample", columns="model", values="excess")
     differences = (shares[biased] - shares[repaired]).dropna().to_numpy()
     words = f"{titles[biased]} less {titles[repaired]}"
     if not len(differences):
@@ -203,12 +203,12 @@ def _specific(
 
 
 def _no_alarm(
-    method: str, own: pd.DataFrame, means: pd.DataFrame, cuts: Cuts, seed: int, setting: Mapping[str, str]
+    method: str, rows: pd.DataFrame, means: pd.DataFrame, cuts: Cuts, seed: int, setting: Mapping[str, str]
 ) -> dict[str, Any]:
     unbiased = means[means["reliance"] <= cuts.unbiased]["model"]
     if unbiased.empty:
         return absent_row(ALARM, method, f"no unbiased network (reliance of {cuts.unbiased:g} or less)", **setting)
-    quiet = own[own["model"].isin(unbiased) & (own["change"].abs() < own["area"])]
+    quiet = rows[rows["model"].isin(unbiased) & (rows["change"].abs() < rows["area"])]
     if quiet.empty:
         return absent_row(ALARM, method, "on every image the cue counts for the network", **setting)
     calm = (quiet["share"] <= quiet["chance"]).astype(float).groupby(quiet["sample"]).mean()  # an image is the unit

@@ -70,8 +70,8 @@ def _questions(verdicts: pd.DataFrame, names: ShownNames, verb: str, *, passes: 
         if len(chosen):
             methods = list(dict.fromkeys(chosen["method"]))
             ending = "." if passes is False else ": the 95 % interval contains the threshold."
-            one = verb.replace("fail", "fails").replace("are", "is") if len(methods) == 1 else verb
-            yield f"{names.listed(methods)} {one} “{question.title}”{ending}"
+            verb_form = verb.replace("fail", "fails").replace("are", "is") if len(methods) == 1 else verb
+            yield f"{names.listed(methods)} {verb_form} “{question.title}”{ending}"
 
 
 def _alarms(verdicts: pd.DataFrame, names: ShownNames) -> Iterator[str]:

@@ -17,7 +17,7 @@ from ...results.record import Record
 from ...results.schema import SEEDS, typed
 from ...results.store import Store
 from ...study.spec import StudySpec
-from .seeds import seed_rows
+from .segmentation_seeds import seed_rows
 
 KEYS = {
     "models": ["efficientnet_lite0"],

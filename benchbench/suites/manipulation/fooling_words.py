@@ -32,8 +32,8 @@ def sentence(place: FooledPlace, verdicts: Sequence[Mapping[str, Any]], names: S
     images = f"{plural(len(place.fooled.pairs), 'image')} of {names.datasets[place.dataset]}"
     kept_words = "still shows the object" if len(kept) < 2 else "still show the object"
     parts = [f"{len(kept)} {kept_words} ({names.listed(kept)})" if kept else "none still shows the object"]
-    for labels, one, many in ((lost, "does not", "do not"), (unclear, "is not clear", "are not clear")):
-        parts += [f"{len(labels)} {one if len(labels) == 1 else many} ({names.listed(labels)})"] if labels else []
+    for labels, singular, many in ((lost, "does not", "do not"), (unclear, "is not clear", "are not clear")):
+        parts += [f"{len(labels)} {singular if len(labels) == 1 else many} ({names.listed(labels)})"] if labels else []
     return (
         f"{fooled} answers the same class as {honest} on {place.agreement:.0%} of {images}. "
         f"Of {plural(len(here), 'method')} at {place.layers[1]}, {join_words(parts)}."

@@ -124,8 +124,8 @@ def blind_controls(
     for method in study.methods:
         if is_control(method) and "dataset" not in method.needs:
             with suppress(BenchError):  # a control that fails is no reference
-                own = dict(_clean_maps(study, loaded.network, units, layer, method))
-                if ignores_network(own, dict(_clean_maps(study, other, units, layer, method))):
+                maps = dict(_clean_maps(study, loaded.network, units, layer, method))
+                if ignores_network(maps, dict(_clean_maps(study, other, units, layer, method))):
                     blind.add(method.label)
     return frozenset(blind)
 
@@ -196,7 +196,7 @@ def _clean_maps(
         targets = torch.tensor([pair.label for pair in part], device=device)
         seeds = sample_seeds(study.seed, f"{method.plugin.name}/{layer}/without", [pair.sample for pair in part])
         nothing = torch.zeros(len(part), *images.shape[2:], dtype=torch.bool, device=device)
-        choose = partial(_given, targets)
+        choose = partial(_fixed_targets, targets)
         with as_bench_error("the method fails on a picture without the trigger"):
             maps = method_maps(
                 method.plugin, method.params, network, images, layer, choose, seeds, scorer=scorer, masks=nothing
@@ -205,5 +205,5 @@ def _clean_maps(
         yield from zip([pair.sample for pair in part], large, strict=True)
 
 
-def _given(targets: Tensor, logits: Tensor) -> Tensor:
+def _fixed_targets(targets: Tensor, logits: Tensor) -> Tensor:
     return targets

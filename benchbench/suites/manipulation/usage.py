@@ -61,17 +61,17 @@ def difference_of_accuracy(honest: ObjectUse, fooled: ObjectUse, seed: int) -> t
 
 def warnings_of(honest: ObjectUse, fooled: ObjectUse, seed: int, where: str) -> list[str]:
     """What would make the verdicts idle: accuracy that was lost, or an object that is not used any more."""
-    said = []
+    sentences = []
     change, _, high = difference_of_accuracy(honest, fooled, seed)
     if high < 0:
-        said.append(
+        sentences.append(
             f"{where}: the manipulated network is significantly less accurate than the honest one ({change:+.3f}). "
             "The verdicts then compare two different networks."
         )
     lost = 0.5 * np.array(honest.drop) - np.array(fooled.drop)
     if len(lost) > 1 and limits(lost[:, None], -1.5, 1.5, seed)[0, 0] > 0:
-        said.append(
+        sentences.append(
             f"{where}: without the object, the manipulated network's probability falls by less than half as much as "
             "the honest one's. It does not use the object as before, and a map may rightly leave the object out."
         )
-    return said
+    return sentences

@@ -13,9 +13,9 @@ from ...registry import suite
 from ...results.record import Record
 from ...results.suite_answer import SuiteAnswer
 from ...study.spec import StudySpec
-from .answer import sanity_answer
-from .labels import LabelTest, network_named
-from .similarity import Similarity, run_similarities
+from .label_similarities import LabelTest, network_named
+from .map_similarities import Similarity, run_similarities
+from .sanity_answer import sanity_answer
 
 METHODS = [
     *("cam", "gradcam", "gradcam++", "layercam", "eigencam", "guidedgradcam", "guidedbackprop"),

@@ -13,7 +13,7 @@ from ...results.record import Record, with_network_table
 from ...results.suite_answer import SuiteChart, SuiteTable
 from ...study.spec import StudySpec
 from ..run_maps import run_maps
-from .similarity import MEASURES, SETTING, TESTS, image_scores, settings_of
+from .map_similarities import MEASURES, SETTING, TESTS, image_scores, settings_of
 from .verdicts import TEST_QUESTIONS
 
 PANELS = {"cascade": "Cascade", "independent": "One block"}

@@ -12,8 +12,8 @@ from ...results.record import Record
 from ...results.suite_answer import Question
 from ...study.spec import StudySpec
 from ..verdict_rows import absent_row, interval_row, mean_row
-from .labels import LabelSimilarities
-from .similarity import MEASURES, SETTING, TESTS, absences, image_scores, settings_of, test_of
+from .label_similarities import LabelSimilarities
+from .map_similarities import MEASURES, SETTING, TESTS, absences, image_scores, settings_of, test_of
 
 THRESHOLD = 0.5
 PAPER = "arXiv:1810.03292"

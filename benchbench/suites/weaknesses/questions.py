@@ -61,13 +61,13 @@ def planted_rows(method: MethodChoice, seed: int) -> list[dict[str, Any]]:
         method: with its parameters.
         seed: of the intervals of the cases that are drawn.
     """
-    made = attempt(partial(explainer, method.plugin, method.params), contain_memory=True)
-    return [_planted_row(case, method.label, made, seed) for case in WEAKNESSES.values()]
+    explain = attempt(partial(explainer, method.plugin, method.params), contain_memory=True)
+    return [_planted_row(case, method.label, explain, seed) for case in WEAKNESSES.values()]
 
 
-def _planted_row(case: Weakness, label: str, made: Explain | Failure, seed: int) -> dict[str, Any]:
+def _planted_row(case: Weakness, label: str, explain: Explain | Failure, seed: int) -> dict[str, Any]:
     question = PLANTED[case.name]
-    values = made if isinstance(made, Failure) else attempt(partial(case.values, made), contain_memory=True)
+    values = explain if isinstance(explain, Failure) else attempt(partial(case.values, explain), contain_memory=True)
     if isinstance(values, Failure):
         return absent_row(question, label, values.reason, status=values.status)
     if case.drawn:

@@ -19,9 +19,9 @@ from ...study.choices import MethodChoice
 from ...types import INPUT
 from ..finite_maps import finite
 from ..verdict_rows import absent_row, mean_row
+from .map_scores import localisation
 from .questions import SATURATION
 from .scenes import NO_MASKS, ShownScene
-from .scores import localisation
 from .trained import SceneRun, values_of
 
 NOT_RIGHT = "the network gives no image with a mask a probability of its label above one half"

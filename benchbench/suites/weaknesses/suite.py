@@ -20,13 +20,13 @@ from ...results.record import Record
 from ...results.suite_answer import SuiteAnswer, SuiteTable
 from ...study.spec import StudySpec
 from ..shown_names import shown_names
-from .depth import depth_rows
-from .findings import WeaknessVerdicts, findings, sentence
+from .layer_depth import depth_rows
 from .planted import WEAKNESSES, explainer
 from .questions import QUESTIONS, planted_rows
 from .saturation import saturating, saturation_rows
 from .tables import chance_table, heads_table, repairs_table, stages_table
 from .trained import SceneRun, trained_rows
+from .weakness_findings import WeaknessVerdicts, findings, sentence
 
 BASE = "gradcam"
 KEYS = {

@@ -9,8 +9,8 @@ import pandas as pd
 
 from ...results.suite_answer import SuiteTable
 from ...vocabulary import INPUT
-from .findings import WeaknessVerdicts
 from .questions import DISTRACTORS, INSTANCES, PLANTED
+from .weakness_findings import WeaknessVerdicts
 
 PLACE = {"method": "method", "model": "network", "dataset": "data", "layer": "layer"}
 

@@ -18,9 +18,9 @@ from ...study.choices import MethodChoice
 from ...types import INPUT
 from ..run_maps import run_maps, why_no_map
 from ..verdict_rows import absent_row, mean_row
+from .map_scores import balance, selection
 from .questions import DISTRACTORS, INSTANCES
 from .scenes import NO_INSTANCES, ShownScene, scenes
-from .scores import balance, selection
 
 OfMap: TypeAlias = Callable[[Tensor, ShownScene], float | None]
 OF_MAPS: Mapping[str, tuple[Question, OfMap]] = {
@@ -122,6 +122,6 @@ def _chance(maps: Mapping[str, Tensor], shown: Mapping[str, ShownScene], of_map:
     """The mean score of each map on the scene of the next image of the same size."""
     names = list(maps)
     pairs = zip(names, names[1:] + names[:1], strict=True)
-    moved = [of_map(maps[one], shown[other]) for one, other in pairs if maps[one].shape == maps[other].shape]
+    moved = [of_map(maps[name], shown[other]) for name, other in pairs if maps[name].shape == maps[other].shape]
     values = [value for value in moved if value is not None]
     return sum(values) / len(values) if values and len(names) > 1 else float("nan")

@@ -19,7 +19,7 @@ from benchbench.methods.implementations import (
 )
 from benchbench.methods.implementations import known_faults as faults
 from benchbench.methods.implementations.implementation import LibraryMethod, adapter_files
-from benchbench.methods.implementations.options import plain_options
+from benchbench.methods.implementations.library_options import plain_options
 from benchbench.registry import METHODS
 from benchbench.study.spec import StudySpec
 
@@ -89,7 +89,7 @@ def test_what_is_not_there_is_one_line(name: str, message: str) -> None:
 @pytest.mark.parametrize("prefix", FAMILIES)
 def test_a_library_that_is_not_installed_names_what_to_install(prefix: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, MODULES[prefix], None)  # what an import of it then finds
-    family = replace(FAMILIES[prefix], _known={}, _made={})
+    family = replace(FAMILIES[prefix], _known={}, _methods={})
     package = "captum" if prefix == "captum" else rf"'benchbench-saliency\[{prefix}\]'"
     with pytest.raises(BenchError, match=f"is not installed.*pip install {package}"):
         family.method("GradCAM")
@@ -115,9 +115,9 @@ def test_the_version_of_a_missing_library_is_empty(monkeypatch: pytest.MonkeyPat
 
 def test_an_upgrade_computes_the_maps_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     before = METHODS["torchcam:GradCAM"].source_digest
-    assert replace(FAMILIES["torchcam"], _made={}).method("GradCAM").source_digest == before
+    assert replace(FAMILIES["torchcam"], _methods={}).method("GradCAM").source_digest == before
     monkeypatch.setattr(importlib.metadata, "version", lambda _: "99.0")
-    assert replace(FAMILIES["torchcam"], _made={}).method("GradCAM").source_digest != before
+    assert replace(FAMILIES["torchcam"], _methods={}).method("GradCAM").source_digest != before
 
 
 def test_a_change_of_a_helper_computes_the_maps_anew(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,9 +126,9 @@ def test_a_change_of_a_helper_computes_the_maps_anew(monkeypatch: pytest.MonkeyP
     assert {"_sign.py", "captum_methods.py", "known_faults.py"} <= names
     assert "gradcam.py" not in names
     before, read = METHODS["captum:Saliency"].source_digest, Path.read_bytes
-    assert replace(FAMILIES["captum"], _made={}).method("Saliency").source_digest == before
+    assert replace(FAMILIES["captum"], _methods={}).method("Saliency").source_digest == before
     monkeypatch.setattr(Path, "read_bytes", lambda path: read(path) + b"#" * (path.name == "_sign.py"))
-    assert replace(FAMILIES["captum"], _made={}).method("Saliency").source_digest != before
+    assert replace(FAMILIES["captum"], _methods={}).method("Saliency").source_digest != before
 
 
 def test_what_helpers_import_counts_too(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ TARGETS = torch.tensor([1, 3])
 
 def test_without_tensorflow_the_error_names_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "xplique.attributions", None)
-    family = replace(XPLIQUE_FAMILY, _known={}, _made={})
+    family = replace(XPLIQUE_FAMILY, _known={}, _methods={})
     with pytest.raises(BenchError, match=r"is not installed.*pip install 'benchbench-saliency\[xplique\]'"):
         family.method("Saliency")
 

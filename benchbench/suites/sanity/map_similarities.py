@@ -10,7 +10,7 @@ import pandas as pd
 from ...metrics.randomisation import CONSTANT
 from ...results.record import Record, with_network_table, with_units
 from ...study.spec import MetricChoice, StudySpec
-from .labels import LabelSimilarities
+from .label_similarities import LabelSimilarities
 
 Similarity: TypeAlias = Literal["spearman", "ssim"]
 SETTING = ["model", "dataset", "layer", "method"]
@@ -54,13 +54,13 @@ def absences(study: StudySpec, record: Record, similarity: str) -> Mapping[tuple
     chosen = {metric.label: test for metric in study.metrics if (test := test_of(metric)) and test[1] == similarity}
     rows = with_network_table(record.results)
     rows = rows[(rows["status"] != "ok") & (rows["reason"] != CONSTANT)]
-    found: dict[tuple[str, ...], tuple[str, str]] = {}
+    reasons: dict[tuple[str, ...], tuple[str, str]] = {}
     for row in rows.to_dict("records"):
         test = chosen.get(f"{row['metric']}@{row['protocol']}")
         if test is not None:
             key = (*(str(row[name]) for name in SETTING), test[0])
-            found.setdefault(key, (str(row["status"]), str(row["reason"])))
-    return found
+            reasons.setdefault(key, (str(row["status"]), str(row["reason"])))
+    return reasons
 
 
 def _of_metrics(study: StudySpec, record: Record) -> Iterator[pd.DataFrame]:
@@ -69,16 +69,16 @@ def _of_metrics(study: StudySpec, record: Record) -> Iterator[pd.DataFrame]:
         if test is None:
             continue
         more: dict[str, Any] = {"test": test[0], "similarity": test[1], "constant": False}
-        own = record.results[
+        rows = record.results[
             (record.results["metric"] == metric.name) & (record.results["protocol"] == metric.protocol)
         ]
         if test[0] == "classes":
-            yield own[own["status"] == "ok"].rename(columns={"value": "y"}).assign(x=1.0, **more)[COLUMNS]
+            yield rows[rows["status"] == "ok"].rename(columns={"value": "y"}).assign(x=1.0, **more)[COLUMNS]
         else:
             curves = record.curves
             here = curves[(curves["metric"] == metric.name) & (curves["protocol"] == metric.protocol)]
             yield here.assign(**more)[COLUMNS]
-        constant = own[own["reason"] == CONSTANT].assign(y=1.0, **more).assign(constant=True)
+        constant = rows[rows["reason"] == CONSTANT].assign(y=1.0, **more).assign(constant=True)
         stages = int(metric.params.get("stages", 1))
         yield constant.merge(pd.DataFrame({"x": [(k + 1) / stages for k in range(stages)]}), how="cross")[COLUMNS]
 

@@ -17,9 +17,9 @@ from ...stats.intervals import limits
 from ...study.choices import MethodChoice
 from ...types import INPUT
 from ..verdict_rows import absent_row, mean_row
+from .map_scores import localisation
 from .questions import DEPTH
 from .scenes import NO_MASKS
-from .scores import localisation
 from .trained import SceneRun
 
 SHALLOW, GAMMA = 3, 2.0  # Layer-CAM's text: the first three of five stages became tanh(2 M / max M)

@@ -23,17 +23,17 @@ def check_detector(network: nn.Module) -> None:
         raise NotApplicable("the network is no detector: it finds no boxes")
 
 
-def similarity(target: Detections, found: Detections, classes: int) -> Tensor:
-    """The similarity, a number in 0 .. 1, of the best of the detections ``found`` to the one of ``target``.
+def similarity(target: Detections, detected: Detections, classes: int) -> Tensor:
+    """The similarity, a number in 0 .. 1, of the best of the detections ``detected`` to the one of ``target``.
 
     The largest product of the intersection over union of the boxes and the cosine of the class probabilities: Petsiuk
     et al. 2021, arXiv:2006.03204. torchvision's detectors give no objectness apart from the class
     scores, and its factor is left out. 0 where either finds nothing.
     """
-    if not len(target.labels) or not len(found.labels):
-        return found.scores.new_zeros(())
-    cosine = torch.cosine_similarity(target.probabilities(classes), found.probabilities(classes), dim=1)
-    return (_overlap(target.boxes, found.boxes) * cosine).max()
+    if not len(target.labels) or not len(detected.labels):
+        return detected.scores.new_zeros(())
+    cosine = torch.cosine_similarity(target.probabilities(classes), detected.probabilities(classes), dim=1)
+    return (_overlap(target.boxes, detected.boxes) * cosine).max()
 
 
 def _overlap(box: Tensor, boxes: Tensor) -> Tensor:
@@ -67,12 +67,12 @@ def similarities(
 
     def some(rows: Tensor) -> list[Tensor]:
         owner = rows // count
-        found = look(make(owner, rows % count))
-        return [similarity(explained[i], each, classes) for i, each in zip(owner.tolist(), found, strict=True)]
+        detected = look(make(owner, rows % count))
+        return [similarity(explained[i], each, classes) for i, each in zip(owner.tolist(), detected, strict=True)]
 
     with torch.no_grad(), eval_frozen(network):
         for part, wanted in zip(torch.split(images, scorer.batch), torch.split(targets, scorer.batch), strict=True):
-            explained += [found.of(int(label)) for found, label in zip(look(part), wanted, strict=True)]
+            explained += [detections.of(int(label)) for detections, label in zip(look(part), wanted, strict=True)]
         while len(pairs):
             rows = pairs[: scorer.batch]
             scored = try_batch(partial(some, rows), len(rows))

@@ -52,10 +52,10 @@ class Archive:
         Raises:
             BenchError: none is.
         """
-        found = next((root / name for name in names if (root / name).exists()), None)
-        if found is None:
+        folder = next((root / name for name in names if (root / name).exists()), None)
+        if folder is None:
             raise self.lacks(root / names[0])
-        return found
+        return folder
 
     def lines(self, path: Path) -> list[str]:
         """The lines of a text file that are not empty.
@@ -78,7 +78,7 @@ def imagenet_index() -> dict[str, int]:
     """By WordNet id, ImageNet-1k's class index: the ids of the 1000 classes in sorted order.
 
     Example:
-        >>> from benchbench.datasets.archives.layout import imagenet_index
+        >>> from benchbench.datasets.archives.archive import imagenet_index
         >>> imagenet_index()["n01440764"], imagenet_index()["n02123045"]
         (0, 281)
     """

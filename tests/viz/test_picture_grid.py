@@ -9,14 +9,14 @@ import pytest
 from PIL import Image
 
 import benchbench as bb
-from benchbench.viz.picture_sheet import MOST_PIXELS, PAGE_ROWS, Panel, PictureSheet, folded
+from benchbench.viz.picture_grid import MOST_PIXELS, PAGE_ROWS, Panel, PictureGrid, folded
 
 GREY = Image.new("RGB", (40, 30), (90, 90, 90))
 
 
-def grid(rows: int, columns: int, colours: str = "inferno") -> PictureSheet:
+def grid(rows: int, columns: int, colours: str = "inferno") -> PictureGrid:
     row = (Panel(GREY, "a.png\n$x_1$ <b>"), *[Panel(None, "no gradient reaches the layer")] * (columns - 1))
-    return PictureSheet((row,) * rows, tuple(f"column {k}" for k in range(columns)), colours)
+    return PictureGrid((row,) * rows, tuple(f"column {k}" for k in range(columns)), colours)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_a_long_pdf_has_pages(tmp_path: Path) -> None:
 
 def test_a_picture_keeps_its_shape(tmp_path: Path) -> None:
     """A grey picture of 4 : 3 is drawn as 4 : 3."""
-    with Image.open(io.BytesIO(PictureSheet(((Panel(GREY),),)).drawn("png"))) as png:
+    with Image.open(io.BytesIO(PictureGrid(((Panel(GREY),),)).drawn("png"))) as png:
         box = png.convert("L").point(lambda level: 255 * (level < 200)).getbbox()
     assert box is not None
     assert (box[2] - box[0]) / (box[3] - box[1]) == pytest.approx(4 / 3, rel=0.02)
@@ -53,7 +53,7 @@ def test_a_picture_keeps_its_shape(tmp_path: Path) -> None:
 def test_a_sheet_too_large_for_a_picture_is_refused(tmp_path: Path) -> None:
     rows = round(MOST_PIXELS / 200)
     with pytest.raises(bb.BenchError, match=r"too large for one picture. Write a .pdf or .html"):
-        PictureSheet(((Panel(None, "x"),),) * rows, panel=3.0).save(tmp_path / "x.png")
+        PictureGrid(((Panel(None, "x"),),) * rows, panel=3.0).save(tmp_path / "x.png")
 
 
 def test_texts_are_folded_and_cut() -> None:

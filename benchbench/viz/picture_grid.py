@@ -44,7 +44,7 @@ class Panel:
 
 
 @dataclass(frozen=True, eq=False)
-class PictureSheet:
+class PictureGrid:
     """Pictures in a grid, as ``bb.show`` and ``benchbench explain`` make them. A notebook shows it; ``save`` writes it.
 
     Attributes:
@@ -129,7 +129,7 @@ class _Grid:
     lines: tuple[int, ...]  # of the texts below each row
 
     @classmethod
-    def of(cls, sheet: PictureSheet) -> _Grid:
+    def of(cls, sheet: PictureGrid) -> _Grid:
         heights = tuple(sheet.panel * max([_aspect(panel) for panel in row]) for row in sheet.rows)
         lines = tuple(_most_lines([panel.says for panel in row if panel.picture], sheet.panel) for row in sheet.rows)
         return cls(max(map(len, sheet.rows)), sheet.panel, heights, lines)
@@ -149,7 +149,7 @@ def _aspect(panel: Panel) -> float:
     return panel.picture.height / panel.picture.width if panel.picture else 0.6
 
 
-def _figure(sheet: PictureSheet) -> Figure:
+def _figure(sheet: PictureGrid) -> Figure:
     grid = _Grid.of(sheet)
     head = _GAP + _LINE * _most_lines(sheet.heads, sheet.panel)
     foot = 0.55 if sheet.colours else 0.0
@@ -213,11 +213,11 @@ def _most_lines(texts: Sequence[str], width: float) -> int:
 
 def sheet_of(
     rows: Sequence[Sequence[Image.Image]], heads: Sequence[str], says: Sequence[str], panel: float
-) -> PictureSheet:
+) -> PictureGrid:
     """A sheet of pictures alone; ``says`` stands below the first picture of each row."""
     texts = [*says, *[""] * (len(rows) - len(says))]
     panels = [
         tuple(Panel(picture, text if x == 0 else "") for x, picture in enumerate(row))
         for row, text in zip(rows, texts, strict=True)
     ]
-    return PictureSheet(tuple(panels), tuple(heads), panel=panel)
+    return PictureGrid(tuple(panels), tuple(heads), panel=panel)

@@ -20,7 +20,11 @@ def contrast(values: Values) -> float:
 
 
 def normalised(values: Values) -> Grid:
-    """(h, w) in [0, 1]; all 0 where the map is the same everywhere, up to rounding."""
+    """(h, w) in [0, 1] in float64; all 0 where the map is the same everywhere, up to rounding.
+
+    Otherwise it equals ``maps.normalise.minmax`` bit for bit. That function needs torch, which this package does not
+    import, and it stretches a map whose range is rounding alone to [0, 1].
+    """
     exact = values.astype(np.float64)
     if contrast(values) <= FLAT:
         return np.zeros_like(exact)

@@ -45,7 +45,7 @@ def _phrases(kind: str, changes: Sequence[Change]) -> Iterator[str]:
         case "failure":
             yield f"no value for {plural(images, 'image')}"
         case _:
-            yield from dict.fromkeys(f"{_whose(change)}{change.said}" for change in changes)
+            yield from dict.fromkeys(f"{_whose(change)}{change.sentence}" for change in changes)
 
 
 def _whose(change: Change) -> str:

@@ -11,8 +11,8 @@ from ...formatting import join_words, plural
 from ...results.record import Record
 from ...results.suite_answer import SuiteAnswer
 from ...study.spec import StudySpec
-from .labels import LabelSimilarities
-from .similarity import MEASURES, SETTING
+from .label_similarities import LabelSimilarities
+from .map_similarities import MEASURES, SETTING
 from .tables import charts, stage_table, test_table
 from .verdicts import OVERALL, QUESTIONS, TEST_QUESTIONS, SanityVerdicts
 

@@ -10,7 +10,7 @@ from functools import cache
 from importlib.resources import files as resources
 
 from ...models.load import imagenet_classes
-from .layout import imagenet_index
+from .archive import imagenet_index
 
 TABLE = "imagenet_counterparts.csv"
 HOMONYMS = "imagenet_homonyms.csv"
@@ -22,7 +22,7 @@ def plain_name(name: str) -> str:
     """Without case, underscores, hyphens and spaces.
 
     Example:
-        >>> from benchbench.datasets.archives.class_names import plain_name
+        >>> from benchbench.datasets.archives.class_spellings import plain_name
         >>> plain_name("Dining_Table")
         'diningtable'
     """
@@ -46,7 +46,7 @@ def imagenet_counterparts(data: str = "") -> Mapping[str, int]:
             mean the same whatever the data are: not ``mouse``, which is a device in COCO and may be an animal.
 
     Example:
-        >>> from benchbench.datasets.archives.class_names import imagenet_counterparts
+        >>> from benchbench.datasets.archives.class_spellings import imagenet_counterparts
         >>> imagenet_counterparts()["zebra"], "dog" in imagenet_counterparts()
         (340, False)
         >>> "mouse" in imagenet_counterparts(), imagenet_counterparts("coco")["mouse"]
@@ -75,7 +75,7 @@ def imagenet_numbers(names: Sequence[str]) -> list[int | None]:
     have (``Cardigan`` the dog, ``cardigan`` the jacket) is neither, if it is not written exactly as one of them.
 
     Example:
-        >>> from benchbench.datasets.archives.class_names import imagenet_numbers
+        >>> from benchbench.datasets.archives.class_spellings import imagenet_numbers
         >>> imagenet_numbers(["n01440764", "Golden_Retriever", "tench, Tinca tinca", "unicorn"])
         [0, 207, 0, None]
     """
