@@ -116,7 +116,7 @@ def coco_text(looked: Looked, objects: list[WeakObject], sizes: Mapping[str, tup
                 "bbox": [round(value, 2) for value in each.box],
                 "area": int(each.region.sum()),
                 "iscrowd": 0,
-                "score": round(explained.probability, 6),
+                "score": None if explained.probability is None else round(explained.probability, 6),
                 "method": each.place.method,
                 "layer": each.place.layer,
             }

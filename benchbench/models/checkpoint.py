@@ -143,9 +143,9 @@ def _is_state_dict(held: Mapping[Any, Any]) -> bool:
     return len(held) == len(tensors) + numbers and (mixed or not numbers)
 
 
-def _unread(held: Any, found: Collection[str]) -> tuple[str, ...]:
+def _unread(held: Any, places: Collection[str]) -> tuple[str, ...]:
     """The keys of averaged weights whose value is filled, and is neither a state dict nor holds one."""
-    known = {place.partition(".")[0] for place in found}
+    known = {place.partition(".")[0] for place in places}
     filled = {key for key, value in held.items() if isinstance(value, (Mapping, list, tuple)) and value}
     return tuple(key for key in AVERAGED if key in filled - known)
 

@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -24,6 +25,13 @@ MOST_PIXELS = 60_000  # of one side; matplotlib's own limit is 2^16
 PAGE_ROWS = 6  # of a PDF's page, where a sheet has more
 _LINE, _GAP = 0.15, 0.12  # inches
 _LETTERS = 14  # of an inch of a line
+_SETTINGS: Any = {
+    "text.parse_math": False,
+    "font.size": 9,
+    "pdf.fonttype": 42,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "benchbench",
+}
 _NOTHING = "no map"
 _SCALE = "each map by itself: its lowest value 0, its highest 1"
 
@@ -94,15 +102,14 @@ class PictureGrid:
             BenchError: the sheet is too large for one picture.
         """
         out = io.BytesIO()
-        settings = {"text.parse_math": False, "font.size": 9, "pdf.fonttype": 42, "svg.fonttype": "none"}
-        with mpl.rc_context({**settings, "svg.hashsalt": "benchbench"}):
+        with mpl.rc_context(_SETTINGS):
             if format == "pdf":
                 self._write_pdf(out)
             else:
-                metadata = {"metadata": {"Date": None}} if format == "svg" else {}
                 figure = _figure(self)
                 _refuse_large(figure)
-                figure.savefig(out, format=format, dpi=DPI, **metadata)
+                metadata = {"Date": None} if format == "svg" else None
+                figure.savefig(out, format=format, dpi=DPI, metadata=metadata)
         return out.getvalue()
 
     def _write_pdf(self, out: io.BytesIO) -> None:

@@ -226,7 +226,7 @@ def image_folder(root: Path, kind: type[ImageFolder] = ImageFolder, **params: An
 
 
 def test_torchvision_s_folder_has_the_names_of_its_classes(tmp_path: Path) -> None:
-    data = image_folder(tmp_path)
+    data: Any = image_folder(tmp_path)
     assert (data.class_names, list(data.labels)) == (("banana", "zebra"), [0, 1])
     imagenet = on_outputs(data, imagenet_classes(), 1000, "net")
     assert imagenet.labels == [954, 340]  # type: ignore[attr-defined]

@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from benchbench.datasets.archives.layout import imagenet_index
+from benchbench.datasets.archives.archive import imagenet_index
 from benchbench.datasets.builtin.stamps import STAMPS
 from benchbench.datasets.sources.class_match import on_outputs
 from benchbench.models.cue_classes import CUE_CLASSES

@@ -102,7 +102,8 @@ class FrameDrawing:
         if not self.ranges and high > low:
             least, most = large.aminmax()
             large = (large - least) / (most - least)  # as maps.normalise.saliency: the upsampled map fills [0, 1]
-        return np.rint(large.clamp(0, 1).numpy() * 255).astype(np.uint8)
+        steps: npt.NDArray[np.uint8] = np.rint(large.clamp(0, 1).numpy() * 255).astype(np.uint8)
+        return steps
 
     def _coloured(self, level: npt.NDArray[np.uint8]) -> Image.Image:
         picture = Image.fromarray(level, mode="P")

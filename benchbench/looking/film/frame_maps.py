@@ -62,10 +62,11 @@ class FrameExplainer:
     scorer: Scorer = field(repr=False)
 
     @classmethod
-    def of(cls, study: StudySpec, word: str | int) -> FrameExplainer:
-        """Of a study with one network, one layer and methods; its data and metrics do not count.
+    def of(cls, study: StudySpec, asked: str, word: str | int) -> FrameExplainer:
+        """Of a study with one network and methods; its data, layers and metrics do not count.
 
         Args:
+            asked: the layer, ``last`` or a module's path.
             word: the class that is explained, as ``targets_of`` reads it.
 
         Raises:
@@ -89,8 +90,7 @@ class FrameExplainer:
         for method in study.methods:
             if {"dataset", "references"} & method.needs:
                 raise NotApplicable(f"{method.label} compares an image with others, which a film's frames have not")
-        word = study.layers if isinstance(study.layers, str) else study.layers[0]
-        layer = resolve(spec.network, blank, "last" if word == "last" else [word])[0]
+        layer = resolve(spec.network, blank, asked if asked == "last" else [asked])[0]
         scorer = Scorer(spec.network, activation=activation_of(spec.network))
         return cls(spec, study.methods, layer, targets[0], study.seed, device, scorer)
 

@@ -24,7 +24,7 @@ from ...viz.style import Style
 from .drawing import FrameDrawing, Range
 from .frame_maps import FrameExplainer, FrameMaps
 from .sink import SUFFIXES, join, write_part
-from .source import Film, Frame, open_film
+from .source import Film, FilmFrame, open_film
 
 Scaling: TypeAlias = Literal["frame", "film"]
 PART = 240  # frames
@@ -234,7 +234,7 @@ class _Work:
             gathered.append((batch, times))
             yield from self._pictures(drawing, frames, batch, 0)
 
-    def _batches(self, number: int, part: _Part) -> Iterator[tuple[list[Frame], FrameMaps, list[int]]]:
+    def _batches(self, number: int, part: _Part) -> Iterator[tuple[list[FilmFrame], FrameMaps, list[int]]]:
         frames, at = part.frames(), number * PART
         while batch := list(islice(frames, self.options.batch)):
             numbers = range(at, at + len(batch))
@@ -243,19 +243,19 @@ class _Work:
             self.fresh += len(batch)
             self._advance(len(batch))
 
-    def _drawn(self, drawing: FrameDrawing, frames: Iterator[Frame], held: FrameMaps) -> Iterator[Any]:
+    def _drawn(self, drawing: FrameDrawing, frames: Iterator[FilmFrame], held: FrameMaps) -> Iterator[Any]:
         at = 0
         while batch := list(islice(frames, self.options.batch)):
             yield from self._pictures(drawing, batch, held, at)
             at += len(batch)
             self._advance(len(batch))
 
-    def _pictures(self, drawing: FrameDrawing, frames: Sequence[Frame], maps: FrameMaps, at: int) -> Iterator[Any]:
+    def _pictures(self, drawing: FrameDrawing, frames: Sequence[FilmFrame], maps: FrameMaps, at: int) -> Iterator[Any]:
         for k, frame in enumerate(frames, start=at):
             words = self.explainer.words(int(maps.targets[k]), float(maps.probabilities[k]))
             yield drawing.draw(frame.picture, [each[k] for each in maps.maps], words)
 
-    def _drawing(self, first: Frame) -> FrameDrawing:
+    def _drawing(self, first: FilmFrame) -> FrameDrawing:
         """Of a film, all frames of which have the size of the first."""
         if not hasattr(self, "_size"):
             self._size = first.picture.size
@@ -292,10 +292,10 @@ class _Work:
 class _Part:
     """A part's frames: the first, which was read to know whether there is one, and the others."""
 
-    def __init__(self, first: Frame, others: Iterator[Frame]) -> None:
+    def __init__(self, first: FilmFrame, others: Iterator[FilmFrame]) -> None:
         self.first = first
         self._left = chain([first], others)
 
-    def frames(self) -> Iterator[Frame]:
+    def frames(self) -> Iterator[FilmFrame]:
         """Those that were not read yet."""
         return self._left

@@ -123,4 +123,5 @@ def _in_order(pictures: Iterator[Any], sound: Iterator[Any]) -> Iterator[Any]:
 
 
 def _seconds(packet: Any) -> Fraction:
-    return Fraction(packet.dts) * packet.time_base
+    seconds: Fraction = packet.dts * packet.time_base
+    return seconds

@@ -23,7 +23,7 @@ _LEAST, _USUAL = 20, 100  # milliseconds: browsers show a frame of less than the
 
 
 @dataclass(frozen=True)
-class Frame:
+class FilmFrame:
     """A frame of a film.
 
     Attributes:
@@ -51,7 +51,7 @@ class Film:
     audio: bool
     damaged: int = field(default=0)
 
-    def __iter__(self) -> Iterator[Frame]:
+    def __iter__(self) -> Iterator[FilmFrame]:
         """Raises BenchError: nothing of the file can be decoded."""
         yield from _animation(self.path) if is_animation(self.path) else _decoded(self)
 
@@ -119,7 +119,7 @@ def _count(stream: Any) -> int:
     return round(float(duration * stream.time_base * rate)) if rate and duration else 0
 
 
-def _decoded(film: Film) -> Iterator[Frame]:
+def _decoded(film: Film) -> Iterator[FilmFrame]:
     """Frames in the order in which they are shown; a packet that cannot be decoded is counted and left out."""
     av = imported_av()
     last, step = -1, 1
@@ -137,7 +137,7 @@ def _decoded(film: Film) -> Iterator[Frame]:
             for frame in decoded:
                 time = last + step if frame.pts is None or frame.pts <= last else frame.pts
                 last = time
-                yield Frame(time, _upright(frame))
+                yield FilmFrame(time, _upright(frame))
     if last < 0:
         raise BenchError("no frame of it can be decoded", where=str(film.path), hint="Give another file")
 
@@ -155,12 +155,12 @@ def _pictures(image: Image.Image) -> int:
     return int(getattr(image, "n_frames", 1))
 
 
-def _animation(path: Path) -> Iterator[Frame]:
+def _animation(path: Path) -> Iterator[FilmFrame]:
     time = 0
     with Image.open(path, formats=_FORMATS) as picture:  # its size was looked at when the film was opened
         for shown in ImageSequence.Iterator(picture):
             duration = int(shown.info.get("duration", 0) or 0)
             flat = Image.new("RGBA", shown.size, (255, 255, 255, 255))
             flat.alpha_composite(shown.convert("RGBA"))
-            yield Frame(time, flat.convert("RGB"))
+            yield FilmFrame(time, flat.convert("RGB"))
             time += duration if duration >= _LEAST else _USUAL
