@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ..errors import BenchError
 from .output import say
 from .parsing import items, labels, parse_item
 
@@ -47,19 +49,35 @@ def explain_command(
     plugin: Annotated[
         list[Path] | None, typer.Option("--plugin", "--plugins", help="A Python file that registers methods or models")
     ] = None,
-    out: Annotated[Path, typer.Option(help="A PNG, JPEG, WebP, SVG, PDF or HTML file")] = Path("explained.png"),
+    scaling: Annotated[
+        str, typer.Option(help="Of a film: frame, each map by itself; film, all maps alike, without flicker")
+    ] = "frame",
+    sound: Annotated[bool, typer.Option("--audio/--no-audio", help="Of a film: copy its sound")] = True,
+    batch: Annotated[int, typer.Option(min=1, help="Of a film: frames in a forward pass")] = 16,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="PNG (default: explained.png), JPEG, WebP, SVG, PDF or HTML; of a film MP4, MOV or MKV"),
+    ] = None,
 ) -> None:
-    """Draw the maps of methods, layers and classes over photographs, and print the network's predictions."""
+    """Draw the maps of methods, layers and classes over photographs or over a film, and print the predictions."""
+    from ..looking.film.source import films_among
     from ..looking.look import LookRequest
     from ..looking.outputs import Outputs, written
     from ..looking.picture_files import picture_files, pictures
     from ..registry import load_file
     from ..viz.style import Style
 
-    outputs = Outputs(out, raw, boxes, masks, threshold)
     looks = Style(style, colours, alpha)  # type: ignore[arg-type]  # it checks
     for file in plugin or []:
         load_file(file)
+    if film := films_among(images):
+        _refuse_with_film({"--scores": scores, "--raw": raw, "--boxes": boxes, "--masks": masks})
+        from ..looking.film.command import FilmRequest, film_lines
+
+        wanted_film = FilmRequest(parse_item(model), items(methods), layers, items(classes), seed, device)
+        say(*film_lines(film, wanted_film, looks, out or Path("explained.mp4"), scaling, sound, batch))
+        return
+    outputs = Outputs(out or Path("explained.png"), raw, boxes, masks, threshold)
     files = picture_files(images)
     wanted = LookRequest(
         parse_item(model),
@@ -77,3 +95,14 @@ def explain_command(
     say(*done.lines, *done.files)
     if done.failed:
         raise typer.Exit(1)
+
+
+def _refuse_with_film(options: Mapping[str, object]) -> None:
+    """Refuse what is asked of photographs alone.
+
+    Raises:
+        BenchError: one of the options is given.
+    """
+    for name, value in options.items():
+        if value:
+            raise BenchError("it is for photographs, not for films", where=name, hint="Leave it out")

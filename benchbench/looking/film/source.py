@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image, ImageSequence
 
 from ...errors import BenchError
+from ...paths import expanded
 from ...untrusted_picture import MAX_PIXELS, read_picture
 
 FILMS = frozenset({".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".wmv", ".flv", ".ogv"})
@@ -70,6 +71,18 @@ def is_film(path: Path) -> bool:
         return read_picture(path, _pictures, formats=_FORMATS) > 1
     except BenchError:
         return False  # the reader of photographs says what is wrong
+
+
+def films_among(names: Sequence[str]) -> Path | None:
+    """The film, if a film is named.
+
+    Raises:
+        BenchError: something else is named beside it.
+    """
+    films = [expanded(name) for name in names if is_film(expanded(name))]
+    if films and len(names) > 1:
+        raise BenchError("a film is explained alone", where=str(films[0]), hint="Name the other files in another call")
+    return films[0] if films else None
 
 
 def open_film(path: Path) -> Film:
