@@ -159,6 +159,8 @@ class _Work:
     done: int = 0
     fresh: int = 0
     began: float = 0.0
+    _size: tuple[int, int] | None = None
+    _ranges: tuple[Range, ...] = ()
 
     def run(self) -> FilmDone:
         self.began = time.monotonic()
@@ -167,6 +169,7 @@ class _Work:
         self._pass(explain=True, draw=once)
         count = self._count()
         if not once:
+            self._ranges = self._read_ranges(count)
             self._pass(explain=False, draw=True)
         self.progress.say("joining the parts")
         times = [moment for number in range(count) for moment in self.parts.load(number)[1]]
@@ -257,7 +260,7 @@ class _Work:
 
     def _drawing(self, first: FilmFrame) -> FrameDrawing:
         """Of a film, all frames of which have the size of the first."""
-        if not hasattr(self, "_size"):
+        if self._size is None:
             self._size = first.picture.size
         style = self.options.style
         return FrameDrawing(
@@ -266,20 +269,18 @@ class _Work:
             tuple(method.title for method in self.explainer.methods),
             style.colours,
             1.0 if style.kind == "map" else style.alpha,
-            self._ranges() if self.options.scaling == "film" and self._count() else (),
+            self._ranges,
         )
 
-    def _ranges(self) -> tuple[Range, ...]:
-        if not hasattr(self, "_known_ranges"):
-            lows, highs = [], []
-            for number in range(self._count()):
-                maps = self.parts.load(number)[0].maps
-                lows.append([float(each.min()) for each in maps])
-                highs.append([float(each.max()) for each in maps])
-            self._known_ranges = tuple(
-                Range(low, high) for low, high in zip(np.min(lows, 0).tolist(), np.max(highs, 0).tolist(), strict=True)
-            )
-        return self._known_ranges
+    def _read_ranges(self, count: int) -> tuple[Range, ...]:
+        """By method, the lowest and the highest value of all maps of the film."""
+        ends = [
+            [(float(each.min()), float(each.max())) for each in self.parts.load(number)[0].maps]
+            for number in range(count)
+        ]
+        return tuple(
+            Range(min(low for low, _ in parts), max(high for _, high in parts)) for parts in zip(*ends, strict=True)
+        )
 
     def _advance(self, count: int) -> None:
         self.done += count

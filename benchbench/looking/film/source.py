@@ -172,8 +172,8 @@ def _animation(path: Path) -> Iterator[FilmFrame]:
     time = 0
     with Image.open(path, formats=_FORMATS) as picture:  # its size was looked at when the film was opened
         for shown in ImageSequence.Iterator(picture):
-            duration = int(shown.info.get("duration", 0) or 0)
             flat = Image.new("RGBA", shown.size, (255, 255, 255, 255))
             flat.alpha_composite(shown.convert("RGBA"))
+            duration = int(shown.info.get("duration", 0) or 0)  # of a WebP it is known once the frame is decoded
             yield FilmFrame(time, flat.convert("RGB"))
             time += duration if duration >= _LEAST else _USUAL
