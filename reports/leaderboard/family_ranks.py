@@ -9,6 +9,7 @@ import numpy as np
 from ...stats.resampling import Array
 from .marks import Marked
 from .orders import QUALITY, Order
+from .verdicts import Setting
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,9 +35,17 @@ class FamilyRanks:
     comparisons: tuple[int, ...]
 
     @classmethod
-    def of(cls, marked: Marked) -> FamilyRanks:
-        """Of the same orders as ``Answer``: without networks that have a warning and without what a control wins."""
-        orders = {family: order for family, order in marked.verdicts.orders.items() if order.comparisons}
+    def of(cls, marked: Marked, setting: Setting | None = None) -> FamilyRanks:
+        """Of the same orders as ``Answer``: without networks that have a warning and without what a control wins.
+
+        Args:
+            setting: network, dataset and layer of a setting by itself; None for the whole run.
+        """
+        verdicts = marked.verdicts
+        every = verdicts.orders
+        if setting:
+            every = {family: verdicts.order_at(setting, family) for family in every}
+        orders = {family: order for family, order in every.items() if order.comparisons}
         names = [str(name) for name in orders[QUALITY].table["method"]] if QUALITY in orders else []
         if QUALITY in orders and len(of := orders[QUALITY].families) == 1 and of[0] in orders:
             del orders[QUALITY]  # the family is the whole of quality
