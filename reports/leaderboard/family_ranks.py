@@ -8,7 +8,7 @@ import numpy as np
 
 from ...stats.resampling import Array
 from .marks import Marked
-from .orders import QUALITY, Order
+from .orders import QUALITY
 from .verdicts import Setting
 
 
@@ -53,15 +53,11 @@ class FamilyRanks:
         names += [str(m["name"]) for m in marked.board.record.info["methods"] if m["name"] in here.difference(names)]
 
         def table(column: str) -> Array:
-            columns = [[_value(order, name, column) for name in names] for order in orders.values()]
+            known = [dict(zip(order.table["method"], order.table[column], strict=True)) for order in orders.values()]
+            columns = [[ranks.get(name, np.nan) for name in names] for ranks in known]
             return np.array(columns, dtype=np.float64).reshape(len(orders), len(names)).T
 
         sizes = [(len(order.table), len(order.comparisons)) for order in orders.values()]
         ranked, comparisons = (tuple(size[side] for size in sizes) for side in (0, 1))
         columns = (table("rank"), table("rank_low"), table("rank_high"))
         return cls(tuple(names), tuple(orders), *columns, ranked, comparisons)
-
-
-def _value(order: Order, method: str, column: str) -> float:
-    rows = order.table.loc[order.table["method"] == method, column]
-    return float(rows.iloc[0]) if len(rows) else np.nan
