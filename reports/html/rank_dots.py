@@ -19,7 +19,7 @@ _BESIDE = 0.3  # of an axis, in ranks: at both ends
 
 
 @dataclass(frozen=True)
-class Dot:
+class RankDot:
     """A method's mean rank in a family: custom properties of its place, in percent of the axis, and its text.
 
     Both are empty where the family does not rank the method.
@@ -36,7 +36,7 @@ class DotRow:
     method: str
     colour: str
     shape: str
-    dots: tuple[Dot, ...]
+    dots: tuple[RankDot, ...]
 
 
 @dataclass(frozen=True)
@@ -72,18 +72,18 @@ def part_of(methods: Sequence[str]) -> str:
     return f"the first {MOST_METHODS} of {known} methods" if known > MOST_METHODS else ""
 
 
-def _dots(ranks: FamilyRanks, row: int) -> tuple[Dot, ...]:
+def _dots(ranks: FamilyRanks, row: int) -> tuple[RankDot, ...]:
     columns = zip(ranks.rank[row].tolist(), ranks.low[row].tolist(), ranks.high[row].tolist(), strict=True)
     return tuple(_dot(*numbers, most) for numbers, most in zip(columns, ranks.ranked, strict=True))
 
 
-def _dot(rank: float, low: float, high: float, most: int) -> Dot:
+def _dot(rank: float, low: float, high: float, most: int) -> RankDot:
     if isnan(rank):
-        return Dot()
+        return RankDot()
     scale = 100 / (most - 1 + 2 * _BESIDE)
     start, place = ((each - 1 + _BESIDE) * scale for each in (low, rank))
     text = fixed(rank, DECIMALS)
     if isnan(low):
-        return Dot(f"--rank:{place:.1f}%", text)
+        return RankDot(f"--rank:{place:.1f}%", text)
     css = f"--rank:{place:.1f}%;--low:{start:.1f}%;--wide:{(high - low) * scale:.1f}%"
-    return Dot(css, f"{text} [{fixed(low, DECIMALS)}, {fixed(high, DECIMALS)}]")
+    return RankDot(css, f"{text} [{fixed(low, DECIMALS)}, {fixed(high, DECIMALS)}]")
