@@ -144,7 +144,8 @@ class Verdicts:
     def setting_pairs(self) -> Mapping[Setting, pd.DataFrame]:
         """By setting, its part of ``pairs``."""
         parts = self.pairs.groupby(["model", "dataset", "layer"], sort=False)
-        return {(str(model), str(dataset), str(layer)): rows for (model, dataset, layer), rows in parts}
+        keyed = ((tuple(map(str, key)), rows) for key, rows in parts)
+        return {(model, dataset, layer): rows for (model, dataset, layer), rows in keyed}
 
     @property
     def overall(self) -> pd.DataFrame:
