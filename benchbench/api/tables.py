@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypedDict
 
 from ..errors import BenchError
-from ..reports.leaderboard.selection import COLUMNS, METRICS, Selection
+from ..reports.leaderboard.selection import COLUMNS, KEYS, METRICS, Names, Selection
 from ..reports.table_options import TableOptions
 
 
@@ -16,7 +16,8 @@ class Shown(TypedDict, total=False):
     Args:
         methods, metrics, networks, datasets, layers: keys or display names, or a single one, in the order of the
             table; all if not given. ``deletion@rise-28`` is a metric under a single protocol.
-        names: by key or display name, the name that this table shows.
+        names: by key or display name, the name that this table shows; or ``"keys"``: the names of study files in place
+            of display names.
         rows: ``methods`` (default) or ``networks``.
         columns: ``metrics``, ``networks`` (each network and data) or ``layers``; ``methods`` where networks are in the
             rows. ``auto`` (default) is ``networks`` for one metric in several settings, else ``metrics``.
@@ -31,7 +32,7 @@ class Shown(TypedDict, total=False):
     networks: Iterable[str] | str
     datasets: Iterable[str] | str
     layers: Iterable[str] | str
-    names: Mapping[str, str]
+    names: Names
     rows: str
     columns: str
     rank: bool
@@ -50,10 +51,20 @@ def options_of(style: str, spread: str, shown: Shown) -> TableOptions:
         raise BenchError(f"unknown argument {unknown[0]!r}", hint=f"Available: {', '.join(Shown.__annotations__)}")
     values: dict[str, Any] = {**shown}
     listed = {kind: _listed(kind, values.get(kind, ())) for kind in (*COLUMNS, METRICS)}
-    selection = Selection(**listed, names={str(key): str(name) for key, name in shown.get("names", {}).items()})
+    selection = Selection(**listed, names=_names(shown.get("names", {})))
     layout = (shown.get("rows", "methods"), shown.get("columns", "auto"))
     flags = (shown.get("rank", False), shown.get("share", False), shown.get("cite", False))
     return TableOptions(style, spread, *layout, *flags, selection)
+
+
+def _names(names: object) -> Names:
+    if names == KEYS:
+        return KEYS
+    if not isinstance(names, Mapping):
+        raise BenchError(
+            f"names are a mapping, not {names!r}", where="names", hint='Write names={KEY: NAME}, or "keys"'
+        )
+    return {str(key): str(name) for key, name in names.items()}
 
 
 def _listed(kind: str, names: object) -> tuple[str, ...]:

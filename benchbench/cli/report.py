@@ -14,6 +14,7 @@ from .parsing import labels
 from .table_names import read_names
 
 if TYPE_CHECKING:
+    from ..reports.leaderboard.selection import Names
     from ..reports.table_options import TableOptions
 
 _LIST = "keys or display names, separated by commas; in this order"
@@ -52,7 +53,10 @@ def report_command(
     cite: Annotated[
         bool, typer.Option("--cite", help="Cite papers after names, and write a .bib file beside --out")
     ] = False,
-    names: Annotated[Path | None, typer.Option(help="A YAML or JSON file of names for this table: KEY: NAME")] = None,
+    names: Annotated[
+        str | None,
+        typer.Option(help="keys (those of study files), or a YAML or JSON file of names for this table: KEY: NAME"),
+    ] = None,
 ) -> None:
     """Rebuild a report, its tables or its figures from a run's folder, without a network."""
     from ..reports.leaderboard.selection import Selection
@@ -63,11 +67,20 @@ def report_command(
         if text is not None and not labels(text):
             raise BenchError("it names nothing", where=f"--{option}", hint="Leave it out to show all")
     shown = {option: labels(text) for option, text in listed.items()}
-    selection = Selection(**shown, names=read_names(names) if names else {})
+    selection = Selection(**shown, names=_names(names))
     options = TableOptions(style, spread, rows, columns, rank, share, cite, selection)
     options.refuse_for(format)
     with _folder(run) as folder:
         _write(folder, format, out if folder == run else out or _beside(run, format), options)
+
+
+def _names(text: str | None) -> Names:
+    """What ``--names`` says: ``keys``, or a file of names; a file that is called so is ``./keys``."""
+    from ..reports.leaderboard.selection import KEYS
+
+    if text is None:
+        return {}
+    return KEYS if text == KEYS else read_names(Path(text))
 
 
 def _folder(run: Path) -> AbstractContextManager[Path]:

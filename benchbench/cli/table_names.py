@@ -20,7 +20,7 @@ def read_names(path: Path) -> dict[str, str]:
         BenchError: no such file, not a mapping of texts, or a key twice.
     """
     if not path.is_file():
-        raise BenchError("no such file", where=str(path), hint="Give a YAML or JSON file of lines KEY: NAME")
+        raise BenchError("no such file", where=str(path), hint="Give a YAML or JSON file of lines KEY: NAME, or keys")
     if path.stat().st_size > _BYTES:
         raise BenchError(f"it has more than {_BYTES:,} bytes", where=str(path), hint="Give a file of names")
     try:

@@ -51,11 +51,14 @@ def overall(
     return overall_of(in_order(list(scores(results, scales, controls)), leave_out, families), seed, resamples)
 
 
-def overall_of(comparisons: Sequence[Scores], seed: int = 0, resamples: int = RESAMPLES) -> pd.DataFrame:
+def overall_of(
+    comparisons: Sequence[Scores], seed: int = 0, resamples: int = RESAMPLES, strengths: bool = True
+) -> pd.DataFrame:
     """One row per method, the best mean rank first.
 
     Args:
         comparisons: those that count, of two methods or more each: see ``in_order``.
+        strengths: whether the table has the three columns of strengths, which take most of the time.
 
     Returns:
         ``rank``: 1 + the (methods - 1) * the share of its rivals that beat it on an image, averaged as the rules
@@ -65,25 +68,27 @@ def overall_of(comparisons: Sequence[Scores], seed: int = 0, resamples: int = RE
         ``attrs["units"]``: networks x datasets. Empty without a comparison. There is no interval where a
         network and dataset have fewer than 20 independent images, and no ``first`` with a single one.
     """
+    columns = [name for name in COLUMNS if strengths or not name.startswith("strength")]
     if not comparisons:
-        return pd.DataFrame(columns=COLUMNS)
+        return pd.DataFrame(columns=columns)
     shares = WinShares.of(comparisons)
     names = list(shares.methods)
     units = [_unit([comparisons[place] for place in places], names) for places in shares.units.values()]
     drawn = square(_draws(units, seed, resamples), len(names))
-    ranks, strengths = _ranks(drawn), _strengths(drawn)
+    ranks = _ranks(drawn)
     table = pd.DataFrame({"method": names, "rank": shares.ranks().round(12)})
     tails = [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]
     table[["rank_low", "rank_high"]] = np.quantile(ranks, tails, axis=0).T
-    table["strength"] = _strengths(square(shares.mean()[None], len(names)))[0]
-    table[["strength_low", "strength_high"]] = np.quantile(strengths, tails, axis=0).T
+    if strengths:
+        table["strength"] = _strengths(square(shares.mean()[None], len(names)))[0]
+        table[["strength_low", "strength_high"]] = np.quantile(_strengths(drawn), tails, axis=0).T
     table["first"] = _first(ranks)
     table["contests"] = [sum(name in fair(each) for each in comparisons) for name in names]
     if min(len(unit.wins) for unit in units) < FEWEST:
-        table[["rank_low", "rank_high", "strength_low", "strength_high"]] = np.nan
+        table[[name for name in columns if name.endswith(("_low", "_high"))]] = np.nan
     if sum(len(unit.wins) for unit in units) == 1:  # one image says nothing of others
         table["first"] = np.nan
-    table = table.sort_values("rank", kind="stable", ignore_index=True)[COLUMNS]
+    table = table.sort_values("rank", kind="stable", ignore_index=True)[columns]
     table.attrs.update(contests=len(comparisons), units=len(units))
     return table
 

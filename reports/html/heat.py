@@ -1,13 +1,15 @@
-"""The cells of the heat map of methods by metrics, as the page shows them."""
+"""The heat map of methods by metrics, as the page shows it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ...formatting import plural
-from ..figures.family_ranks import MOST_METHODS
+from ..leaderboard.board import Metric
 from ..leaderboard.heat_matrix import HeatMatrix
 from ..number_format import fixed
+from .rank_dots import MOST_METHODS, part_of
 
 
 @dataclass(frozen=True)
@@ -28,11 +30,46 @@ class HeatCell:
     text: str
 
 
-def heat_rows(heat: HeatMatrix) -> list[tuple[str, list[HeatCell]]]:
-    """By method, a cell per metric; the first twelve methods."""
+@dataclass(frozen=True)
+class HeatView:
+    """The first methods of a matrix, each with its cells.
+
+    Attributes:
+        span: the settings that it averages over; empty where it is of a single one.
+        part: which methods these are, see ``part_of``.
+    """
+
+    metrics: tuple[Metric, ...]
+    rows: Sequence[tuple[str, list[HeatCell]]]
+    span: str
+    part: str
+
+    @classmethod
+    def of_all(cls, heat: HeatMatrix, settings: int) -> HeatView:
+        """Of the whole run.
+
+        Args:
+            settings: how many the run has.
+        """
+        trusted = "the settings of networks without a warning" if heat.hidden else "all settings"
+        return cls(heat.metrics, heat_rows(heat), trusted if settings > 1 else "", part_of(heat.methods))
+
+    @classmethod
+    def of_one(cls, heat: HeatMatrix) -> HeatView:
+        """Of a single setting of several: its cells have short texts, as there are many of them."""
+        return cls(heat.metrics, heat_rows(heat, short=True), "", part_of(heat.methods))
+
+
+def heat_rows(heat: HeatMatrix, short: bool = False) -> list[tuple[str, list[HeatCell]]]:
+    """By method, a cell per metric; the first twelve methods.
+
+    Args:
+        short: of a single setting: a cell's text does not repeat the names of its row and column.
+    """
     columns = range(len(heat.metrics))
+    cell = _short_cell if short else _cell
     return [
-        (name, [_cell(heat, row, column) for column in columns]) for row, name in enumerate(heat.methods[:MOST_METHODS])
+        (name, [cell(heat, row, column) for column in columns]) for row, name in enumerate(heat.methods[:MOST_METHODS])
     ]
 
 
@@ -51,3 +88,14 @@ def _cell(heat: HeatMatrix, row: int, column: int) -> HeatCell:
         apart = "" if failing == compared else ", which is left out here"
         parts.append(f"a control beats every method in {failing} of {plural(compared, 'setting')}{apart}")
     return HeatCell(round(100 * score), mark, "failing" if failing == compared else "scored", "; ".join(parts))
+
+
+def _short_cell(heat: HeatMatrix, row: int, column: int) -> HeatCell:
+    if not heat.settings[row, column]:
+        return HeatCell(0, "", "", "")
+    score, failing = float(heat.score[row, column]), bool(heat.failing[column])
+    best, worse = bool(heat.best[row, column]), bool(heat.worse[row, column])
+    parts = [f"{fixed(score, 2)} of 1", "best" if best else "", "significantly worse than the best" if worse else ""]
+    parts.append("a control beats every method" if failing else "")
+    mark = "•" if best else "†" if worse else ""
+    return HeatCell(round(100 * score), mark, "failing" if failing else "scored", ", ".join(filter(None, parts)))

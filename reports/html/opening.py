@@ -7,26 +7,19 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
 
-import numpy as np
-
-from ..figures import family_ranks
-from ..figures.style import Look, Picture
+from ..figures.style import Look
 from ..leaderboard.answer import Answer
 from ..leaderboard.board import Block, Board
-from ..leaderboard.family_ranks import FamilyRanks
 from ..leaderboard.findings import AcrossSettings, Finding, across_settings, findings_of
 from ..leaderboard.findings import accuracy as accuracy_of
 from ..leaderboard.findings import setup as setup_of
-from ..leaderboard.heat_matrix import HeatMatrix
 from ..leaderboard.marks import Marked
 from ..leaderboard.missing import Missing, SickMaps, grouped_missing, sick_maps
-from ..leaderboard.orders import RANKED
 from .contrast import BlockContrasts, contrasts
 from .downloads import failures
-from .heat import HeatCell, heat_rows
+from .first_screen import FirstScreen, scope_of, single_screens
 from .images import ImageSet, places_of
 from .images_needed import ImagesNeeded, images_needed
-from .selector import families_offered
 
 MOST_CONTRASTS = 24  # settings with photographs on the first screen
 MOST_PHOTOS = 200  # among which they are chosen
@@ -61,56 +54,18 @@ class Opening:
         return findings_of(self.marked, block, MOST_NAMES)
 
     @cached_property
-    def answer(self) -> Answer:
-        return Answer.of(self.marked)
+    def whole(self) -> FirstScreen:
+        """The first screen of the whole run."""
+        return FirstScreen.of(self.marked, self.look)
 
     @cached_property
-    def family_answers(self) -> tuple[tuple[int, str, Answer], ...]:
-        """Place, name and best method of each family that the selector offers and that ranks methods."""
-        return tuple(
-            (place, family, Answer.of(self.marked, family))
-            for place, family in enumerate(families_offered(self.board))
-            if family in RANKED
-        )
+    def singles(self) -> tuple[FirstScreen, ...]:
+        """The first screen of each setting; none of a run with a single setting, or with more than 60."""
+        return single_screens(self.marked, self.look, self.whole)
 
-    @cached_property
-    def rank_dots(self) -> Picture | None:
-        return family_ranks.drawn(self._family_ranks, self.look)
-
-    @cached_property
-    def has_rank_intervals(self) -> bool:
-        """Whether a mean rank of the first screen has an interval."""
-        return bool(np.isfinite(self._family_ranks.low).any())
-
-    @cached_property
-    def _family_ranks(self) -> FamilyRanks:
-        return FamilyRanks.of(self.marked)
-
-    @cached_property
-    def heat(self) -> HeatMatrix:
-        return HeatMatrix.of(self.marked)
-
-    @cached_property
-    def heat_rows(self) -> list[tuple[str, list[HeatCell]]]:
-        """The first methods of the matrix, each with its cells."""
-        return heat_rows(self.heat)
-
-    @property
-    def heat_span(self) -> str:
-        """The settings that the heat map averages over; empty where the page has a single setting."""
-        if len(self.board.blocks) < 2:
-            return ""
-        return "the settings of networks without a warning" if self.heat.hidden else "all settings"
-
-    @property
-    def heat_part(self) -> str:
-        """Which methods the heat map has, see ``_part``."""
-        return _part(self.heat.methods)
-
-    @property
-    def dots_part(self) -> str:
-        """Which methods the mean ranks are drawn of, see ``_part``."""
-        return _part(self._family_ranks.methods)
+    def scope(self, answer: Answer) -> str:
+        """``over 8 settings``: see ``scope_of``."""
+        return scope_of(answer, self.board)
 
     @cached_property
     def contrasts(self) -> tuple[BlockContrasts, ...]:
@@ -167,9 +122,3 @@ class Opening:
 
 def _place(block: Block) -> tuple[str, str]:
     return block.model, block.dataset
-
-
-def _part(methods: Sequence[str]) -> str:
-    """``the first 12 of 14 methods`` where the first screen has not all of them, else empty."""
-    known = len(methods)
-    return f"the first {family_ranks.MOST_METHODS} of {known} methods" if known > family_ranks.MOST_METHODS else ""

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import yaml
+
 from ..latex.bibliography import HEAD, bibliography
 from ..leaderboard.board import Board
 
@@ -17,7 +19,9 @@ Choice = tuple[str, str]  # what the command line takes, and what the page shows
 class Paper:
     """The choices of a table of the run, and BibTeX of its methods and metrics; empty where none names a paper.
 
-    ``shares``: whether the table may have shares of a ceiling.
+    Attributes:
+        shares: whether the table may have shares of a ceiling.
+        names: a file for ``--names``: a line with the display name of each method, metric, network and data set.
     """
 
     methods: Sequence[Choice]
@@ -27,6 +31,7 @@ class Paper:
     layers: Sequence[Choice]
     bibtex: str
     shares: bool
+    names: str
 
     @classmethod
     def of(cls, board: Board) -> Paper:
@@ -41,7 +46,18 @@ class Paper:
             [(layer, layer) for layer in layers],
             "" if text.strip() == HEAD.strip() else text,
             not board.shares.empty,
+            _names_file(board),
         )
+
+
+def _names_file(board: Board) -> str:
+    """Of what the tables of the run have; unchanged, it changes no name."""
+    here = {column: set(board.tidy[column]) for column in ("method", "model", "dataset")}
+    info = {"method": "methods", "model": "models", "dataset": "datasets"}
+    named = [(column, *choice) for column, kind in info.items() for choice in _entries(board.record.info[kind])]
+    names = {metric.name: metric.title for metric in board.metrics}
+    names |= {key: name for column, key, name in named if name in here[column]}
+    return yaml.safe_dump(names, sort_keys=False, allow_unicode=True, width=1_000)
 
 
 def _entries(entries: Sequence[Mapping[str, Any]]) -> list[Choice]:

@@ -15,6 +15,7 @@ from .board import Board
 from .marks import Marked
 from .orders import QUALITY, Order
 from .stability import stability_text
+from .verdicts import Setting
 from .winner_cost import WinnerCost
 
 Verdict: TypeAlias = Literal["clear", "not clear", "too few images", ""]
@@ -50,7 +51,7 @@ class Answer:
         second, second_rank: the next method in the order, and its mean rank.
         first: the share of resamples in which the best method is first; NaN with a single image.
         methods: the number of ranked methods. comparisons: of network x data x layer x metric in the order.
-        units: the number of networks x data in the order.
+        units: the number of networks x data in the order. settings: of networks x data x layers.
         verdict: ``clear`` if the best method is clear of every rival (see ``benchbench.stats.Rival``); ``too few
             images`` if it can be clear of none, whatever the values; ``not clear`` otherwise; empty without a best one.
         open_rivals: the rivals of which the best method is not clear, in the order of their ranks.
@@ -58,7 +59,8 @@ class Answer:
             difference takes; 0 and 0 otherwise.
         cost: of the best method against the next one, at the settings of the order; None where it is not known.
         depends_on: what changes the best method when it is left out.
-        cases: the order of the other methods when a method is left out, or a control is added.
+        cases: the order of the other methods when a method is left out, or a control is added; none for a setting.
+        setting: the network, dataset and layer that the answer is of; None for the whole run.
         left_out: a sentence for each thing that is not in the order, and why.
         reason: why nothing is ranked; empty where something is, and where a run has no two methods to rank.
     """
@@ -74,6 +76,7 @@ class Answer:
     methods: int = 0
     comparisons: int = 0
     units: int = 0
+    settings: int = 0
     families: tuple[str, ...] = ()
     verdict: Verdict = ""
     open_rivals: tuple[Rival, ...] = ()
@@ -85,22 +88,26 @@ class Answer:
     cases: tuple[OrderCase, ...] = ()
     left_out: tuple[str, ...] = ()
     reason: str = ""
+    setting: Setting | None = None
 
     @classmethod
-    def of(cls, marked: Marked, family: str = QUALITY) -> Answer:
+    def of(cls, marked: Marked, family: str = QUALITY, setting: Setting | None = None) -> Answer:
         """Read from the one set of verdicts that letters, daggers and counts are read from.
 
         Args:
             family: ``quality``, or a word of ``FAMILIES`` but ``cost``.
+            setting: network, dataset and layer of a setting by itself; None for the whole run.
 
         Raises:
             BenchError: there is no such family, or it is ``cost``.
         """
-        order, board = marked.verdicts.order(family), marked.board
+        board, verdicts = marked.board, marked.verdicts
+        order = verdicts.order_at(setting, family) if setting else verdicts.order(family)
+        pairs = verdicts.setting_pairs.get(setting, verdicts.pairs[:0]) if setting else verdicts.pairs
         left_out = tuple(_left_out(order, board))
         if not order.best:
-            return cls(family, left_out=left_out, reason=_reason(order, board))
-        rows, rivals = order.table, order.rivals(marked.verdicts.pairs)
+            return cls(family, left_out=left_out, reason=_reason(order, board), setting=setting)
+        rows, rivals = order.table, order.rivals(pairs)
         first, second = rows.iloc[0], rows.iloc[1]
         verdict = _verdict(order.best, rivals)
         tight = next((rival for rival in rivals if rival.needed), None) if verdict == "too few images" else None
@@ -117,6 +124,7 @@ class Answer:
             methods=len(rows),
             comparisons=len(order.comparisons),
             units=int(rows.attrs["units"]),
+            settings=len(settings),
             families=order.families,
             verdict=verdict,
             open_rivals=tuple(rival for rival in rivals if not rival.beaten or rival.method in order.best),
@@ -125,19 +133,32 @@ class Answer:
             small=tight.small if tight else 0,
             cost=WinnerCost.of(board, str(first["method"]), str(second["method"]), settings),
             depends_on=tuple(_depends(order, board)),
-            cases=order.cases,
+            cases=() if setting else order.cases,
             left_out=left_out,
+            setting=setting,
         )
 
     @property
     def headline(self) -> str:
         """``Best overall: Grad-CAM (mean rank 1.42 of 6, 95 % CI 1.30-1.55)``, without a full stop; empty without."""
-        over = "overall" if self.family == QUALITY else f"by {self.family}"
         if not self.best:
             return ""
+        over = self._over
         if len(self.best) > 1:
             return f"Best {over}: {join_words(self.best)} tie for the best mean rank, {fixed(self.rank, DECIMALS)}"
         return f"Best {over}: {self.best[0]} ({self.rank_text})"
+
+    @property
+    def sentence(self) -> str:
+        """The best method and the verdict, with full stops; why nothing is ranked, or empty, where nothing is."""
+        if self.verdict == "too few images":
+            return f"No method is called best {self._over}: {self.verdict_text}."
+        verdict = f"{self.verdict_text[:1].upper()}{self.verdict_text[1:]}"
+        return f"{self.headline}. {verdict}." if self.best else self.reason
+
+    @property
+    def _over(self) -> str:
+        return ("in this setting" if self.setting else "overall") if self.family == QUALITY else f"by {self.family}"
 
     @property
     def rank_text(self) -> str:
@@ -248,10 +269,10 @@ def _left_out(order: Order, board: Board) -> Iterator[str]:
         verb, has = ("is", "it has a warning") if len(order.disowned) == 1 else ("are", "they have warnings")
         yield f"{names} {verb} left out of the order, because {has}."
     if order.all_disowned:
-        networks = join_words(
-            dict.fromkeys([*(each.key[0] for each in order.comparisons), *(k[0] for k in order.failing)])
-        )
-        yield f"Every network of the order has a warning: {networks}."
+        keys = [*(each.key for each in order.comparisons), *order.failing]
+        networks = list(dict.fromkeys(key[0] for key in keys))
+        every = "Every network of the order has a warning" if len(networks) > 1 else "The network has a warning"
+        yield f"{every}: {join_words(networks)}."
     titles = {(metric.name, metric.protocol): metric.title for metric in board.metrics}
     failing: dict[str, int] = {}
     for key in order.failing:

@@ -8,7 +8,8 @@ import numpy as np
 
 from ...stats.resampling import Array
 from .marks import Marked
-from .orders import QUALITY, Order
+from .orders import QUALITY
+from .verdicts import Setting
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,9 +35,17 @@ class FamilyRanks:
     comparisons: tuple[int, ...]
 
     @classmethod
-    def of(cls, marked: Marked) -> FamilyRanks:
-        """Of the same orders as ``Answer``: without networks that have a warning and without what a control wins."""
-        orders = {family: order for family, order in marked.verdicts.orders.items() if order.comparisons}
+    def of(cls, marked: Marked, setting: Setting | None = None) -> FamilyRanks:
+        """Of the same orders as ``Answer``: without networks that have a warning and without what a control wins.
+
+        Args:
+            setting: network, dataset and layer of a setting by itself; None for the whole run.
+        """
+        verdicts = marked.verdicts
+        every = verdicts.orders
+        if setting:
+            every = {family: verdicts.order_at(setting, family) for family in every}
+        orders = {family: order for family, order in every.items() if order.comparisons}
         names = [str(name) for name in orders[QUALITY].table["method"]] if QUALITY in orders else []
         if QUALITY in orders and len(of := orders[QUALITY].families) == 1 and of[0] in orders:
             del orders[QUALITY]  # the family is the whole of quality
@@ -44,15 +53,11 @@ class FamilyRanks:
         names += [str(m["name"]) for m in marked.board.record.info["methods"] if m["name"] in here.difference(names)]
 
         def table(column: str) -> Array:
-            columns = [[_value(order, name, column) for name in names] for order in orders.values()]
+            known = [dict(zip(order.table["method"], order.table[column], strict=True)) for order in orders.values()]
+            columns = [[ranks.get(name, np.nan) for name in names] for ranks in known]
             return np.array(columns, dtype=np.float64).reshape(len(orders), len(names)).T
 
         sizes = [(len(order.table), len(order.comparisons)) for order in orders.values()]
         ranked, comparisons = (tuple(size[side] for size in sizes) for side in (0, 1))
         columns = (table("rank"), table("rank_low"), table("rank_high"))
         return cls(tuple(names), tuple(orders), *columns, ranked, comparisons)
-
-
-def _value(order: Order, method: str, column: str) -> float:
-    rows = order.table.loc[order.table["method"] == method, column]
-    return float(rows.iloc[0]) if len(rows) else np.nan

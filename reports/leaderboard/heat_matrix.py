@@ -9,10 +9,11 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from ...stats import Contest, tied
+from ...stats import Contest
 from ...stats.resampling import Array
 from .board import Metric
 from .marks import NONE, Marked
+from .verdicts import Setting
 
 Counts: TypeAlias = npt.NDArray[np.int64]
 
@@ -22,7 +23,8 @@ class HeatMatrix:
     """Of m methods and k metrics with values per image, over one setting (network x data x layer) or several.
 
     Attributes:
-        methods: m names: in the order over quality, then the others in the study's order; controls are not shown.
+        methods: m names: in the order over quality, of the setting if it is a single one, then the others in the
+            study's order; controls are not shown.
         metrics: of the k columns, in the study's order, of every family but cost; each protocol is a column.
         score: (m, k): the mean score in its metric's direction, scaled in each setting so that the best method has 1
             and the worst 0, then averaged over the settings; 1 for all where they tie. NaN without a comparable mean.
@@ -46,7 +48,7 @@ class HeatMatrix:
     hidden: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, marked: Marked, setting: tuple[str, str, str] | None = None) -> HeatMatrix:
+    def of(cls, marked: Marked, setting: Setting | None = None) -> HeatMatrix:
         """The matrix of one setting, or of all settings of the networks that are in the order over quality.
 
         Args:
@@ -58,7 +60,7 @@ class HeatMatrix:
         groups = [[c for c in shown if c.key[3:] == (metric.name, metric.protocol)] for metric in board.of()]
         metrics = tuple(metric for metric, group in zip(board.of(), groups, strict=True) if group)
         groups = [group for group in groups if group]
-        methods = _methods(marked)
+        methods = _methods(marked, setting)
         trusted = [[c for c in group if c.key not in board.gamed] or group for group in groups]
         columns = [_column(marked, group, methods) for group in trusted]
         score, settings, best, worse = (_table([column[side] for column in columns], methods) for side in range(4))
@@ -68,8 +70,9 @@ class HeatMatrix:
         return cls(methods, metrics, score, whole[0], whole[1], whole[2], compared, failing, hidden)
 
 
-def _methods(marked: Marked) -> tuple[str, ...]:
-    ordered = [str(name) for name in marked.verdicts.overall["method"]]
+def _methods(marked: Marked, setting: Setting | None) -> tuple[str, ...]:
+    order = marked.verdicts.order_at(setting) if setting else marked.verdicts.order()
+    ordered = [str(name) for name in order.table["method"]]
     names = [str(method["name"]) for method in marked.board.record.info["methods"]]
     return (*ordered, *(name for name in names if name not in ordered and name not in marked.board.controls))
 
@@ -81,7 +84,8 @@ def _table(columns: Sequence[Array], methods: Sequence[str]) -> Array:
 
 def _column(marked: Marked, contests: Sequence[Contest], methods: Sequence[str]) -> tuple[Array, Array, Array, Array]:
     """Of one metric: the mean scaled score, and of how many settings it is, is the best, and is significantly worse."""
-    scaled = np.stack([_scaled(marked, contest, methods) for contest in contests])
+    means = [marked.scaled[tuple(map(str, contest.key))] for contest in contests]
+    scaled = np.array([[here.get(name, np.nan) for name in methods] for here in means], dtype=np.float64)
     marks = [
         [marked.marks.get((*map(str, contest.key[:3]), name, *map(str, contest.key[3:])), NONE) for name in methods]
         for contest in contests
@@ -93,19 +97,3 @@ def _column(marked: Marked, contests: Sequence[Contest], methods: Sequence[str])
         np.array([[getattr(mark, side) for mark in row] for row in marks], dtype=np.bool_) for side in ("best", "worse")
     )
     return score, count.astype(np.float64), (best & known).sum(0), (worse & known).sum(0)
-
-
-def _scaled(marked: Marked, contest: Contest, methods: Sequence[str]) -> Array:
-    """(m,): 1 for the best comparable mean and 0 for the worst; NaN for others."""
-    board = marked.board
-    scale = board.scales[str(contest.key[3]), str(contest.key[4])]
-    rows = board.tidy.loc[marked.rows_of[tuple(map(str, contest.key))]]
-    rows = rows[(rows["n"] > 0) & ~rows["method"].isin(list(board.controls)) & ~rows.index.isin(contest.incomparable)]
-    means = dict(zip(rows["method"], rows["mean"] if scale.higher else -rows["mean"], strict=True))
-    values = np.array([means.get(name, np.nan) for name in methods], dtype=np.float64)
-    if len(means) < 2:
-        return np.full(len(methods), np.nan)
-    low, high = np.array([np.nanmin(values)]), np.array([np.nanmax(values)])
-    if tied(low, high, scale.floor).all():
-        return np.where(np.isnan(values), np.nan, 1.0)
-    return np.asarray((values - low) / (high - low))

@@ -17,6 +17,7 @@ from ..number_format import fixed
 from .board import Block, Board, Cell, Metric
 from .display_names import displayed
 from .footnotes import Footnote, faults_over
+from .scaled_means import scaled_means
 from .verdicts import Verdicts
 
 Key: TypeAlias = tuple[str, ...]
@@ -152,6 +153,11 @@ class Marked:
                     *shares.get((*key[:3], method, *key[3:]), ()),
                 )
         return marks
+
+    @cached_property
+    def scaled(self) -> Mapping[Key, Mapping[str, float]]:
+        """By comparison on a quality metric and method: see ``scaled_means``."""
+        return scaled_means(self.board, self.rows_of)
 
     @cached_property
     def rows_of(self) -> Mapping[Key, list[int]]:

@@ -45,6 +45,7 @@ class Order:
         all_disowned: every network has a warning, so that none is left out.
         seed: of the resamples.
         uninformed: the controls that know neither the network's reasons nor the object.
+        brief: whether ``table`` is without strengths.
     """
 
     family: str
@@ -54,14 +55,16 @@ class Order:
     all_disowned: bool
     seed: int
     uninformed: frozenset[str]
+    brief: bool = False
 
     @classmethod
-    def of(cls, board: Board, comparisons: tuple[Scores, ...], family: str = QUALITY) -> Order:
+    def of(cls, board: Board, comparisons: tuple[Scores, ...], family: str = QUALITY, brief: bool = False) -> Order:
         """The order of a board's methods.
 
         Args:
-            comparisons: the matrices of all quality metrics of the board.
+            comparisons: the matrices of all quality metrics of the board, or of one of its settings.
             family: ``quality``, or a word of ``FAMILIES``.
+            brief: whether ``table`` is without strengths.
 
         Raises:
             BenchError: there is no such family, or it is ``cost``, which has no values per image to rank by.
@@ -82,7 +85,8 @@ class Order:
         gamed = {tuple(map(str, key)) for key in board.gamed}
         failing = tuple(each.key for each in trusted if each.key in gamed)
         kept = tuple(each for each in trusted if each.key not in gamed)
-        return cls(family, kept, failing, disowned, all_disowned, int(board.record.info["seed"]), board.uninformed)
+        seed = int(board.record.info["seed"])
+        return cls(family, kept, failing, disowned, all_disowned, seed, board.uninformed, brief)
 
     @property
     def families(self) -> tuple[str, ...]:
@@ -96,7 +100,7 @@ class Order:
     @cached_property
     def table(self) -> pd.DataFrame:
         """One row per method, the best mean rank first: see ``benchbench.stats.overall_of``."""
-        return overall_of(self.comparisons, self.seed)
+        return overall_of(self.comparisons, self.seed, strengths=not self.brief)
 
     @cached_property
     def without(self) -> pd.DataFrame:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,8 @@ T = TypeVar("T", str, tuple[tuple[str, str], ...])
 COLUMNS = {"methods": "method", "networks": "model", "datasets": "dataset", "layers": "layer"}
 ENTRIES = {"methods": "methods", "networks": "models", "datasets": "datasets"}  # of run.json
 METRICS = "metrics"
+KEYS: Literal["keys"] = "keys"
+Names: TypeAlias = Mapping[str, str] | Literal["keys"]
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,8 @@ class Selection:
     Args:
         methods, networks, datasets, layers: in the order in which the table shows them.
         metrics: a metric's key or title for all its protocols; ``deletion@rise-28`` for a single protocol.
-        names: by key or display name of any of these, the name that the table shows.
+        names: by key or display name of any of these, the name that the table shows; ``keys`` for the names of study
+            files in place of display names.
     """
 
     methods: tuple[str, ...] = ()
@@ -35,7 +38,7 @@ class Selection:
     networks: tuple[str, ...] = ()
     datasets: tuple[str, ...] = ()
     layers: tuple[str, ...] = ()
-    names: Mapping[str, str] = field(default_factory=dict)
+    names: Names = field(default_factory=dict)
 
     @property
     def options(self) -> tuple[str, ...]:
@@ -109,15 +112,24 @@ def chosen(board: Board, selection: Selection) -> RunSelection:
     """
     known = {kind: _spellings(board, kind) for kind in COLUMNS}
     metrics = _metric_spellings(board)
-    _refuse_unknown(selection.names, [*known.values(), metrics])
+    own: Mapping[str, str] = {} if isinstance(selection.names, str) else selection.names
+    by_key = selection.names == KEYS
+    _refuse_unknown(own, [*known.values(), metrics])
     shown = {}
     for kind, spellings in known.items():
         names = _picked(getattr(selection, kind), spellings, kind) or list(dict.fromkeys(spellings.values()))
-        shown[kind] = _named(names, spellings, selection.names, kind)
+        titles = _keys_of(board, kind) if by_key else own
+        shown[kind] = _named(names, spellings, titles, kind)
     keys = _picked_metrics(selection.metrics, metrics) or list(dict.fromkeys(k for ks in metrics.values() for k in ks))
-    renamed = {key: name for spelled, name in selection.names.items() for key in metrics.get(spelled, ())}
-    titles = {(metric.name, metric.protocol): metric.title for metric in board.metrics}
-    return RunSelection(shown, {key: renamed.get(key, titles[key]) for key in keys})
+    renamed = {key: name for spelled, name in own.items() for key in metrics.get(spelled, ())}
+    shown_titles = {(m.name, m.protocol): m.name if by_key else m.title for m in board.metrics}
+    return RunSelection(shown, {key: renamed.get(key, shown_titles[key]) for key in keys})
+
+
+def _keys_of(board: Board, kind: str) -> dict[str, str]:
+    """By display name, the name of study files."""
+    entries = board.record.info[ENTRIES[kind]] if kind in ENTRIES else ()
+    return {entry["name"]: entry.get("id", entry["name"]) for entry in entries}
 
 
 def _spellings(board: Board, kind: str) -> dict[str, str]:

@@ -21,12 +21,9 @@ MOST_NOTES = 3
 def answer(marked: Marked) -> list[str]:
     """Which method is best overall and whether that is clear, or why none is; then what the order rests on."""
     best = Answer.of(marked)
-    if best.verdict == "too few images":
-        return [f"No method is called best overall: {best.verdict_text}.", *best.left_out]
-    if not best.best:
-        return [best.reason or _nothing_to_rank(marked), *best.left_out]
-    verdict = f"{best.verdict_text[:1].upper()}{best.verdict_text[1:]}"
-    return [f"{best.headline}. {verdict}.", " ".join(filter(None, _rests_on(best)))]
+    if best.verdict == "too few images" or not best.best:
+        return [best.sentence or _nothing_to_rank(marked), *best.left_out]
+    return [best.sentence, " ".join(filter(None, _rests_on(best)))]
 
 
 def _rests_on(best: Answer) -> Iterator[str]:

@@ -29,6 +29,7 @@ from .board import Board
 from .orders import QUALITY, RANKED, Order
 
 Key: TypeAlias = tuple[str, ...]
+Setting: TypeAlias = tuple[str, str, str]  # network, dataset and layer
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,38 @@ class Verdicts:
             BenchError: there is no such family, or it is ``cost``.
         """
         return self.orders.get(family) or Order.of(self.board, self.matrices, family)
+
+    def order_at(self, setting: Setting, family: str = QUALITY) -> Order:
+        """The order of a setting by itself, over quality or over another family; its table is without strengths.
+
+        Raises:
+            BenchError: there is no such family, or it is ``cost``.
+        """
+        known = self._setting_orders.setdefault(setting, {})
+        if family not in known:
+            known[family] = Order.of(self.board, self._setting_matrices.get(setting, ()), family, brief=True)
+        return known[family]
+
+    @cached_property
+    def _setting_orders(self) -> dict[Setting, dict[str, Order]]:
+        """The orders of settings that were asked for, each computed once."""
+        return {}
+
+    @cached_property
+    def _setting_matrices(self) -> Mapping[Setting, tuple[Scores, ...]]:
+        """By setting, the values of its comparisons."""
+        here: dict[Setting, list[Scores]] = {}
+        for each in self.matrices:
+            model, dataset, layer = map(str, each.key[:3])
+            here.setdefault((model, dataset, layer), []).append(each)
+        return {setting: tuple(matrices) for setting, matrices in here.items()}
+
+    @cached_property
+    def setting_pairs(self) -> Mapping[Setting, pd.DataFrame]:
+        """By setting, its part of ``pairs``."""
+        parts = self.pairs.groupby(["model", "dataset", "layer"], sort=False)
+        keyed = ((tuple(map(str, key)), rows) for key, rows in parts)
+        return {(model, dataset, layer): rows for (model, dataset, layer), rows in keyed}
 
     @property
     def overall(self) -> pd.DataFrame:

@@ -15,6 +15,7 @@ from ...stats import COST
 from .board import Board, Metric
 
 Setting: TypeAlias = tuple[str, ...]
+_SETTING = ["model", "dataset", "layer"]
 _EQUAL = 1e-9  # two costs that are counted are the same up to here
 
 
@@ -59,10 +60,12 @@ class WinnerCost:
             return None
         rows = board.tidy[(board.tidy["metric"] == metric.name) & (board.tidy["protocol"] == metric.protocol)]
         rows = rows[rows["method"].isin([method, other]) & (rows["mean"] > 0)]
+        wanted = set(settings)
+        here = [key in wanted for key in rows[_SETTING].astype(str).itertuples(index=False, name=None)]
         ratios = [
             _ratio(part.set_index("method"), method, other)
-            for key, part in rows.groupby(["model", "dataset", "layer"], sort=False)
-            if tuple(map(str, key)) in set(settings) and len(part) == 2
+            for _, part in rows[here].groupby(_SETTING, sort=False)
+            if len(part) == 2
         ]
         if not ratios:
             return None
@@ -72,7 +75,7 @@ class WinnerCost:
         spread = (math.exp(logs[:, 0].min()), math.exp(logs[:, 0].max()))
         lowest, highest = (np.where(np.isnan(spans[:, side]), spans[:, 0], spans[:, side]) for side in (1, 2))
         cheaper, dearer = int((highest < 1 - _EQUAL).sum()), int((lowest > 1 + _EQUAL).sum())
-        return cls(metric, method, other, ratio, low, high, *spread, len(ratios), len(set(settings)), cheaper, dearer)
+        return cls(metric, method, other, ratio, low, high, *spread, len(ratios), len(wanted), cheaper, dearer)
 
     @property
     def same(self) -> bool:

@@ -41,6 +41,17 @@ def test_a_table_with_citations_and_names_of_the_user(run: Path, tmp_path: Path)
     assert (tmp_path / "table.tex").read_text() == text
 
 
+def test_keys_in_place_of_display_names(run: Path) -> None:
+    words = ["--format", "markdown", "--metrics", "deletion,average_drop", "--spread", "none"]
+    shown, keys = report(run, *words).stdout, report(run, *words, "--names", "keys").stdout
+    assert "deletion AUC" in shown
+    assert "deletion AUC" not in keys
+    assert "deletion" in keys
+    assert r"average\_drop" in keys
+    refused = report(run, "--format", "csv", "--names", "keys")
+    assert "csv is for programs and keeps the names of study files" in str(refused.exception)
+
+
 def test_methods_with_commas_in_their_names(run: Path) -> None:
     done = report(run, "--format", "markdown", "--methods", "scorecam(variant=torchcam),gradcam", "--spread", "none")
     assert done.exit_code == 0, done.exception

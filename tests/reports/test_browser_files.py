@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from benchbench.cli.app import app
+from benchbench.cli.table_names import read_names
 from benchbench.reports.html.page import Page
 from benchbench.reports.latex.bibliography import bibliography
 from benchbench.reports.leaderboard.marks import Marked
@@ -82,6 +83,25 @@ def test_the_command_of_a_chosen_table_writes_that_table(browser: Any, page: Pat
     assert "average gain" not in text
     assert "stage3" not in text
     assert r"\pm" in text
+    tab.close()
+
+
+def test_the_form_chooses_names(browser: Any, page: Path, plain: Record, tmp_path: Path) -> None:
+    tab = visit(browser, page).tab
+    tab.locator("section[aria-labelledby=paper] summary").first.click()
+    names, command = tab.locator("#paper-table").get_by_label("Names"), tab.locator("#paper-command")
+    own = tab.locator("#paper-names")
+    names.select_option("keys of study files")
+    assert command.inner_text() == "benchbench report RUN --format latex --names keys"
+    assert not own.is_visible()
+    names.select_option("yours, in names.yaml")
+    assert command.inner_text() == "benchbench report RUN --format latex --names names.yaml"
+    (tmp_path / "names.yaml").write_text(own.inner_text(), encoding="utf-8")
+    listed = read_names(tmp_path / "names.yaml")
+    assert {"gradcam": "gradcam", "deletion": "deletion AUC", "tinynet": "tinynet"}.items() <= listed.items()
+    words = ["report", str(plain.folder), "--format", "latex"]
+    usual, same = (CliRunner().invoke(app, [*words, *more]) for more in ([], ["--names", str(tmp_path / "names.yaml")]))
+    assert same.output == usual.output
     tab.close()
 
 

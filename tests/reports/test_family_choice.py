@@ -22,15 +22,16 @@ def parts_of(root: Element, only: str) -> list[Element]:
 
 def test_each_family_has_its_card_and_its_matrix(plain: Record) -> None:
     root, marked = elements_of(plain), marked_of(plain)
-    offered = Page(marked).opening.family_answers
-    assert [family for _, family, _ in offered] == ["faithfulness", "localisation"]
-    for place, family, answer in offered:
+    offered = Page(marked).opening.whole.cards[1:]
+    assert [card.title for card in offered] == ["Best by faithfulness", "Best by localisation"]
+    for place, family, answer in ((each.only, each.answer.family, each.answer) for each in offered):
         assert answer.quotable == Answer.of(marked, family).quotable
-        card, matrix = parts_of(root, str(place))
+        card, *singles, matrix = parts_of(root, place)
         assert matrix.all("td")
+        assert len(singles) == 2, "of the settings"
         assert f"Best by {family}" in words(card.text)
         assert all(name in words(card.text) for name in answer.best)
-    assert len(parts_of(root, "all")) == 2, "a card and a matrix"
+    assert len(parts_of(root, "all")) == 2 + 2, "a card, one of each setting, and a matrix"
 
 
 def test_the_matrices_of_the_families_add_up(plain: Record) -> None:

@@ -196,7 +196,7 @@ def test_the_same_run_gives_the_same_page(plain: Record, page: Path) -> None:
 def test_pictures_say_what_they_show(root: Element) -> None:
     """Curves, cost, agreement and five diagrams of ranks of two blocks, and the depth of one network."""
     pictures = [img for img in root.all("img") if img.attributes.get("src", "").startswith("data:image/svg")]
-    assert len(pictures) == 17 + 1, "and the ranks by family"
+    assert len(pictures) == 17
     assert all(len(picture.attributes["alt"]) > 60 for picture in pictures)
     (curves, _) = [p.attributes["alt"] for p in pictures if p.attributes["alt"].startswith("Mean probability")]
     assert "gradcam 0." in curves

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from benchbench.api.run import Run
+from benchbench.api.tables import options_of
 from benchbench.errors import BenchError
 from benchbench.reports.latex.leaderboard import render
 from benchbench.reports.leaderboard.marks import Marked
@@ -119,3 +120,19 @@ def test_python_takes_the_same_words(plain: Record) -> None:
         run.to_latex(method="gradcam")  # type: ignore[call-arg]
     with pytest.raises(BenchError, match="methods are names, not 3"):
         run.to_latex(methods=3)  # type: ignore[arg-type]
+
+
+def test_keys_are_the_names_of_study_files(whole: Marked) -> None:
+    shown = selected(whole, Selection(names="keys"))
+    ids = [entry["id"] for entry in whole.board.record.info["methods"]]
+    assert list(dict.fromkeys(shown.board.tidy["method"])) == ids
+    assert "gradcam" in ids
+    assert [metric.title for metric in shown.board.metrics] == [metric.name for metric in whole.board.metrics]
+    alone = selected(whole, Selection(methods=("Grad-CAM",), names="keys"))
+    assert set(alone.board.tidy["method"]) == {"gradcam"}
+
+
+def test_names_in_python_are_a_mapping_or_keys() -> None:
+    assert options_of("full", "auto", {"names": "keys"}).selection.names == "keys"
+    with pytest.raises(BenchError, match="names are a mapping, not 'Grad-CAM'"):
+        options_of("full", "auto", {"names": "Grad-CAM"})  # type: ignore[typeddict-item]

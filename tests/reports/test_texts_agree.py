@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,8 +17,10 @@ from benchbench.reports.figures.critical_difference import _sentences as diagram
 from benchbench.reports.html.significance import Decided
 from benchbench.reports.leaderboard import summary
 from benchbench.reports.leaderboard.answer import Answer
+from benchbench.reports.leaderboard.family_ranks import FamilyRanks
 from benchbench.reports.leaderboard.heat_matrix import HeatMatrix
-from benchbench.reports.leaderboard.marks import Marked
+from benchbench.reports.leaderboard.marks import NONE, Marked
+from benchbench.reports.leaderboard.orders import Order
 from benchbench.results.record import Record
 from benchbench.stats import CONTEST, Contest
 
@@ -143,9 +146,40 @@ def _has_winner(shown: Marked, contest: Contest, verdicts: Pairs) -> bool:
 
 def check_answer(shown: Marked, verdicts: Pairs) -> None:
     """The verdict on the best method overall is what the table of pairs says of it."""
-    answer, order = Answer.of(shown), shown.verdicts.order()
+    answer = Answer.of(shown)
     if not answer.best:
         return
+    _check_verdict(answer, shown.verdicts.order(), verdicts)
+    text, paragraph = answer.verdict_text, summary.quotable(shown)[1]
+    assert text in paragraph or f"{text[:1].upper()}{text[1:]}." in paragraph
+
+
+def check_settings(shown: Marked, verdicts: Pairs) -> None:
+    """The card, the mean ranks and the heat map of each setting are what its own pairs and marks say."""
+    for block in shown.board.blocks:
+        setting = (block.model, block.dataset, block.layer)
+        ranks, heat = FamilyRanks.of(shown, setting), HeatMatrix.of(shown, setting)
+        for family in ("quality", "localisation"):
+            answer, order = Answer.of(shown, family, setting), shown.verdicts.order_at(setting, family)
+            assert {key[:3] for key in order.shares.keys} <= {setting}
+            if answer.best:
+                _check_verdict(answer, order, verdicts)
+                column = ranks.families.index(family) if family in ranks.families else 0
+                shown_ranks = {
+                    name: f"{rank:.2f}" for name, rank in zip(ranks.methods, ranks.rank[:, column], strict=True)
+                }
+                assert {name for name, rank in shown_ranks.items() if rank == f"{answer.rank:.2f}"} == set(answer.best)
+                assert min(shown_ranks.values()) == f"{answer.rank:.2f}"
+            if {each.key[0] for each in shown.verdicts.matrices} == {block.model}:
+                whole = replace(Answer.of(shown, family), cases=(), setting=setting)
+                assert repr(answer) == repr(whole)
+        for (row, method), (column, metric) in itertools.product(enumerate(heat.methods), enumerate(heat.metrics)):
+            mark = shown.marks.get((*setting, method, metric.name, metric.protocol), NONE)
+            if heat.settings[row, column]:
+                assert (heat.best[row, column], heat.worse[row, column]) == (mark.best, mark.worse)
+
+
+def _check_verdict(answer: Answer, order: Order, verdicts: Pairs) -> None:
     of_order = {key: verdicts[key] for key in order.shares.keys if key in verdicts}
     first, text = answer.best[0], answer.verdict_text
     counts = {rival: _counts(of_order, first, rival) for rival in order.shares.methods if rival != first}
@@ -167,8 +201,6 @@ def check_answer(shown: Marked, verdicts: Pairs) -> None:
     if answer.comparisons == 1 and answer.verdict != "too few images" and len(answer.best) == 1:
         beaten = all(count == (1, 0, 1) for count in counts.values())
         assert (answer.verdict == "clear") == beaten, text
-    paragraph = summary.quotable(shown)[1]
-    assert text in paragraph or f"{text[:1].upper()}{text[1:]}." in paragraph
 
 
 def _counts(
@@ -217,7 +249,7 @@ def check_diagrams(shown: Marked, verdicts: Pairs) -> None:
             assert not any(differ) if "among" in text else all(differ), text
 
 
-CHECKS = (check_marks, check_findings, check_answer, check_counts, check_few_images, check_diagrams)
+CHECKS = (check_marks, check_findings, check_answer, check_settings, check_counts, check_few_images, check_diagrams)
 
 
 @given(
