@@ -81,6 +81,7 @@ NO_NUMBERS = (
         "engine/planned_work.py",
         "engine/plugin_marks.py",
         "engine/progress.py",
+        "engine/read_run.py",
         "engine/provenance.py",
         "engine/speed.py",
         "engine/time_left.py",
