@@ -25,8 +25,6 @@ from benchbench.stats import (
     trusted,
     win_shares,
 )
-from benchbench.stats.cells import Cells
-from benchbench.stats.leaderboards import CELL
 from benchbench.stats.overall_ranking import overall_of
 from benchbench.stats.pairwise import pairs_of
 
@@ -82,7 +80,6 @@ STEPS: dict[str, tuple[Callable[[pd.DataFrame], object], float]] = {  # and how 
     "scores": (lambda rows: list(scores(rows, SCALES)), 1.1),
     "leaderboard": (lambda rows: leaderboard(rows, 0, SCALES), 1.1),
     "standard errors": (standard_errors, 1.6),
-    "images": (lambda rows: Cells(rows, CELL).images, 1.1),
 }
 
 

@@ -205,12 +205,13 @@ def test_a_killed_node_costs_nothing(
 
 @pytest.mark.skipif(os.environ.get("BENCHBENCH_SLOW") != "1", reason="make kill runs it: four processes import torch")
 def test_a_call_that_hangs_on_a_cluster_costs_its_method_alone(
-    cluster: Any, plugin: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cluster: Any, plugin: Callable[..., Path], tmp_path: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pools, "GRACE", 0.2)
     plugin("stuck_there", LOCK.format(library="ctypes.CDLL"))
     keys = {"methods": ["gradcam", "stuck_there"], "time_limit": LIMIT, "samples": 4}
     shared = rows("stuck_there", tmp_path / "shared", engine="ray", ray_address=cluster.address, **keys)
+    assert not left(temporary), "of the worker that its time limit ended, and of the one that ended with the run"
     alone = rows("gradcam", tmp_path / "alone", methods=["gradcam"], samples=4)
     assert_hung_alone(shared, "stuck_there", alone)
 
