@@ -64,6 +64,7 @@ TORCHLESS_FILES = {
     ("engine", "progress.py"),
     ("engine", "time_left.py"),
     ("engine", "crew.py"),
+    ("engine", "read_run.py"),
 }
 
 
@@ -173,6 +174,7 @@ STEPS = {  # imported in this order; before a step, only what the steps before i
     "command line": "import benchbench.cli",
     "report": "import benchbench.results.schema, benchbench.stats\n"
     "from benchbench.reports import leaderboard_files\nfrom benchbench.reports.html import document",
+    "run": "import benchbench\ntry:\n    benchbench.Run.load('none')\nexcept benchbench.BenchError:\n    pass",
     "photos": "import benchbench.datasets as d\nd.photos.photos().ids",
 }
 
@@ -198,6 +200,12 @@ def test_the_command_line_does_not_wait_for_torch(loaded: dict[str, set[str]]) -
 
 def test_a_report_is_rebuilt_without_torch(loaded: dict[str, set[str]]) -> None:
     assert "torch" not in loaded["report"]
+
+
+def test_a_run_is_read_without_torch(loaded: dict[str, set[str]]) -> None:
+    """It takes 500 MB, a quarter of what the report of 2,000,000 rows may take."""
+    assert "benchbench.api.run" in loaded["run"]
+    assert "torch" not in loaded["run"]
 
 
 DRAWING = {"benchbench.reports.html.document", "benchbench.suites.builtin_suites"}

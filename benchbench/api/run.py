@@ -8,7 +8,7 @@ from typing import Unpack
 
 import pandas as pd
 
-from ..engine.unfinished_run import read_run
+from ..engine.read_run import read_run
 from ..errors import BenchError, nearest
 from ..paths import expanded
 from ..regression import Baseline, Checked, Tolerances, check

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..engine.read_run import read_run
 from ..results.record import Record
-from ..results.run_folder import UNFINISHED
 from ..results.unfinished import caution_of
 from .output import say
 
@@ -16,12 +16,7 @@ def read_record(folder: Path) -> Record:
     Raises:
         BenchError: the folder holds no run, no shard of it is finished, or a file is not what the run wrote.
     """
-    if (folder / UNFINISHED).exists():
-        from ..engine.unfinished_run import read_run
-
-        record = read_run(folder)
-    else:
-        record = Record.load(folder)
+    record = read_run(folder)
     if caution := caution_of(record.info):
         say(f"WARNING: {folder}: {caution}", error=True)
     return record

@@ -23,7 +23,10 @@ from ..study.plan import ReadyModel, Shard, named_targets
 from ..study.spec import MethodChoice, MetricChoice, StudySpec
 from ..types import Dataset, ModelSpec
 
-PACKAGES = ("torch", "torchvision", "timm", "numpy", "scipy", "pandas", "pillow", "captum", "scikit-image")
+PACKAGES = (
+    *("torch", "torchvision", "timm", "numpy", "scipy", "pandas", "pillow"),
+    *("captum", "scikit-image", "pycocotools"),
+)
 _TOLD = Path("/proc/driver/nvidia/version")
 _DRIVER = re.compile(r"\b\d{3,}\.\d+(\.\d+)?\b")  # 535.129.03
 

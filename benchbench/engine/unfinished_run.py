@@ -12,11 +12,10 @@ import pandas as pd
 from ..cost.ledger import Passes
 from ..errors import BenchError
 from ..formatting import plural
-from ..paths import expanded
 from ..results.info_shape import refuse_other_shape
 from ..results.lock_owner import owner_of
 from ..results.record import Record
-from ..results.run_folder import UNFINISHED, plainly
+from ..results.run_folder import plainly
 from ..results.schema import SEEDS, typed
 from ..results.store import Store
 from . import result_rows
@@ -25,17 +24,12 @@ from .run_info import is_empty, run_info, unfinished_part
 from .run_plan import RunPlan, fitting, read_plan
 
 
-def read_run(folder: str | Path) -> Record:
-    """A run's record: its tables, or for a run without tables of its own what its cells hold.
-
-    Nothing is written, so the run may go on meanwhile.
+def made_record(folder: Path) -> Record:
+    """What the cells of a run hold that has not written its tables. Nothing is written.
 
     Raises:
-        BenchError: the folder holds no run, no shard of it is finished, or a file is not what the run wrote.
+        BenchError: no shard of it is finished, or a file is not what the run wrote.
     """
-    folder = expanded(folder)
-    if not (folder / UNFINISHED).exists():
-        return Record.load(folder)
     plan = read_plan(folder)
     with plainly(folder), fitting(folder):
         run_tables = result_rows.tables(plan.tasks, plan.costs, plan.study, Store(folder), {})

@@ -75,11 +75,17 @@ class LockOwner:
 
     @property
     def dead(self) -> bool:
-        """Whether the process is known to have ended: only of this machine's processes."""
+        """Whether the process is known to have ended: only of this machine's processes.
+
+        So has a process that was killed and that its parent has not waited for, as in containers whose first process
+        waits for nobody: its number stays until that parent ends.
+        """
         if not self.here or not 0 < self.process < _MOST:
             return self.here
         try:
-            return not _same_birth(birth(self.process), self.began)
+            return not _same_birth(birth(self.process), self.began) or _is_zombie(self.process)
+        except psutil.ZombieProcess:
+            return True
         except psutil.NoSuchProcess:
             return not psutil.pid_exists(self.process)  # some systems hide other people's
         except psutil.Error:  # it is there, and somebody else's
@@ -110,6 +116,15 @@ def birth(process: int) -> str:
         return f"{start}:{stat.rpartition(')')[2].split()[19]}"  # proc_pid_stat(5): the 22nd, the name is the second
     except (OSError, IndexError):
         return f"{psutil.Process(process).create_time():.2f}"
+
+
+def _is_zombie(process: int) -> bool:
+    """Whether a process has ended and its parent has not waited for it.
+
+    Raises:
+        psutil.NoSuchProcess: there is none.
+    """
+    return bool(psutil.Process(process).status() == psutil.STATUS_ZOMBIE)
 
 
 def _same_birth(now: str, then: str) -> bool:

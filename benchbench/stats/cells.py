@@ -38,11 +38,11 @@ class Cells:
         split = self._split(values)
         if "unit" not in self.rows:
             return split
-        units = self._split(units_of(self.rows).iloc[self._ok].to_numpy(dtype=object))
+        units = self._split(np.asarray(pd.factorize(units_of(self.rows))[0], dtype=np.int64)[self._ok])
         named = self._split(self._samples.iloc[self._ok].notna().to_numpy(dtype=np.bool_))
         return [
-            by_unit(part, numbered(list(names))) if known.all() else part
-            for part, names, known in zip(split, units, named, strict=True)
+            by_unit(part, numbered(numbers)) if known.all() else part
+            for part, numbers, known in zip(split, units, named, strict=True)
         ]
 
     def counts(self, status: str) -> Places:
@@ -55,12 +55,13 @@ class Cells:
         digests: dict[bytes, str] = {}
         ok = self._ok[self._samples.iloc[self._ok].notna().to_numpy(dtype=np.bool_)]
         parts = np.split(ok, np.cumsum(self._count(self._cell_of_row[ok]))[:-1]) if len(self.keys) else []
-        texts = self._samples.to_numpy(dtype=object)
-        for part in parts:
-            marks = self._sample_order[part].tobytes()
-            if marks not in digests:
-                digests[marks] = sha256("\n".join(texts[part]).encode()).hexdigest()[:8] if len(part) else ""
-        return [digests[self._sample_order[part].tobytes()] for part in parts]
+        texts = self._ordered_samples[1].to_numpy(dtype=object)  # each once: a text of each row is 100 MB
+        marks = [self._sample_order[part].tobytes() for part in parts]
+        for part, mark in zip(parts, marks, strict=True):
+            if mark not in digests:
+                names = texts[self._sample_order[part]]
+                digests[mark] = sha256("\n".join(names).encode()).hexdigest()[:8] if len(part) else ""
+        return [digests[mark] for mark in marks]
 
     @cached_property
     def reasons(self) -> list[str]:
@@ -83,8 +84,13 @@ class Cells:
     @cached_property
     def _sample_order(self) -> Places:
         """Of each row, the place of its sample among all samples by name; last without one."""
+        return self._ordered_samples[0]
+
+    @cached_property
+    def _ordered_samples(self) -> tuple[Places, pd.Index[Any]]:
+        """``_sample_order``, and the samples by name."""
         places, names = pd.factorize(self._samples, sort=True)
-        return np.where(places < 0, len(names), places).astype(np.int64)
+        return np.where(places < 0, len(names), places).astype(np.int64), names
 
     @cached_property
     def _ok(self) -> Places:

@@ -13,6 +13,7 @@ import pandas as pd
 
 from .cells import Cells
 from .intervals import summaries
+from .kept_rows import OF_CELLS, kept
 from .metric_scale import Scale, Scales, trusted
 
 CELL = ["model", "dataset", "layer", "method", "metric", "protocol"]
@@ -42,7 +43,7 @@ def leaderboard(results: pd.DataFrame, seed: int = 0, scales: Scales | None = No
         - ``images``: a digest of the ok rows' samples: equal digests, equal images; empty for a cost or where n is 0;
         - ``failed``, ``not_applicable``: rows of that status; ``reason``: their most frequent reason, else empty.
     """
-    whole = results[~is_part(results["metric"])]
+    whole = kept(results, ~is_part(results["metric"]), OF_CELLS)
     board = tally(whole, CELL, seed, scales)
     board.insert(len(CELL), "kind", _kinds(whole, board))
     return _with_quartiles(board, results)
@@ -76,7 +77,7 @@ def _bounds(board: pd.DataFrame, scales: Scales) -> list[tuple[float, float]]:
 
 def standard_errors(results: pd.DataFrame) -> dict[tuple[Any, ...], float]:
     """The standard error of each quality mean, s / sqrt(n) with s of n - 1, by the key ``CELL``; where n > 1."""
-    ok = results[(results["status"] == "ok") & results["sample"].notna()]
+    ok = kept(results, (results["status"] == "ok") & results["sample"].notna(), OF_CELLS)
     cells = Cells(ok, CELL)
     each = zip(cells.keys, cells.values, strict=True)
     return {key: float(values.std(ddof=1) / math.sqrt(len(values))) for key, values in each if len(values) > 1}
@@ -102,8 +103,8 @@ def is_part(metric: pd.Series[str]) -> pd.Series[bool]:
 
 
 def _kinds(whole: pd.DataFrame, board: pd.DataFrame) -> list[str]:
-    with_images = whole[whole["sample"].notna()]
-    quality = set(with_images[["metric", "protocol"]].drop_duplicates().itertuples(index=False, name=None))
+    with_images = kept(whole, whole["sample"].notna(), ["metric", "protocol"])
+    quality = set(with_images.drop_duplicates().itertuples(index=False, name=None))
     return [QUALITY if pair in quality else COST for pair in zip(board["metric"], board["protocol"], strict=True)]
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
+from .kept_rows import kept
+
 
 def health(maps: pd.DataFrame, results: pd.DataFrame) -> pd.DataFrame:
     """One row per model, dataset, layer and method that was asked for maps, in the order of the results.
@@ -13,7 +15,7 @@ def health(maps: pd.DataFrame, results: pd.DataFrame) -> pd.DataFrame:
         ``dead``: maps that are the same everywhere; ``distinct`` and ``ties``: the medians over the maps (NaN without).
     """
     place = ["model", "dataset", "layer", "method"]
-    quality = results[results["sample"].notna()]
+    quality = kept(results, results["sample"].notna(), [*place, "sample", "status"])
     failing = (quality["status"] == "failed").groupby([quality[key] for key in [*place, "sample"]], sort=False).all()
     board = failing.groupby(level=place, sort=False).sum().rename("failed").astype(int).reset_index()
     groups = maps.assign(dead=(maps["distinct"] == 1).astype(int)).groupby(place, sort=False)

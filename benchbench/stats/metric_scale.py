@@ -9,6 +9,8 @@ from typing import Any, TypeAlias
 
 import pandas as pd
 
+from .kept_rows import kept
+
 RESOLUTION = 1e-6
 MARGIN = 0.01  # of a metric's range: the equivalence margin
 LOGIT = "logit"  # the unit of scores that are logits, or differences of them
@@ -70,7 +72,7 @@ def _scale(metric: Mapping[str, Any]) -> Scale:
 def trusted(scales: Scales, results: pd.DataFrame) -> dict[tuple[str, str], Scale]:
     """The scales without the bounds that values of the results leave: intervals and margins cannot rest on them."""
     trusted_scales = dict(scales)
-    ok = results[(results["status"] == "ok") & results["sample"].notna()]
+    ok = kept(results, (results["status"] == "ok") & results["sample"].notna(), ["metric", "protocol", "value"])
     seen = ok.groupby(["metric", "protocol"], sort=False)["value"].agg(["min", "max"])
     for key, least, most in seen.itertuples(name=None):
         scale = trusted_scales.get(key)

@@ -128,7 +128,9 @@ def measured_pairs(contest: Scores, compared_pairs: Sequence[Pair], margin: floa
     methods, others = [pair.method for pair in compared_pairs], [pair.other for pair in compared_pairs]
     table = pd.DataFrame({"method": [contest.methods[place] for place in methods]})
     table["other"] = [contest.methods[place] for place in others]
-    plain = by_unit(values[:, methods] - values[:, others], contest.units)
+    plain = values[:, methods]
+    plain -= values[:, others]
+    plain = by_unit(plain, contest.units)
     table["n"] = (~np.isnan(plain)).sum(0)
     table["failed"], table["other_failed"] = contest.failed[:, methods].sum(0), contest.failed[:, others].sum(0)
     table[["mean_difference", "low", "high", "_low90", "_high90"]] = mean_differences(plain, contest.scale.width, seed)
@@ -176,7 +178,8 @@ def mean_differences(plain: Array, width: float, seed: int) -> Array:
     """
     summary = np.full((plain.shape[1], 5), np.nan)
     for columns, rows in _alike(~np.isnan(plain)):
-        values = plain[rows][:, columns]
+        values = plain if len(rows) == len(plain) else plain[rows]
+        values = values if len(columns) == plain.shape[1] else values[:, columns]
         summary[columns, 0] = mean(values)
         both = limits_at(values, [TAIL, ALPHA], -width, width, seed)
         summary[columns, 1:] = both.transpose(2, 0, 1).reshape(len(columns), 4)

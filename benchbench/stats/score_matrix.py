@@ -11,10 +11,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from .kept_rows import OF_CELLS, kept
 from .leaderboards import CONTEST
 from .metric_scale import RESOLUTION, Scale, Scales, trusted
 from .resampling import Array
-from .units import Places, numbered, units_of
+from .units import Places, numbered
 
 Flags: TypeAlias = npt.NDArray[np.bool_]
 _RANKS_AT_ONCE = 4_000_000
@@ -125,7 +126,8 @@ def scores(
     keys = results[["metric", "protocol"]].drop_duplicates().itertuples(index=False, name=None)
     known = np.array([key in scales for key in keys], dtype=np.bool_)
     numbers = results.groupby(measures, sort=False, dropna=False).ngroup().to_numpy(dtype=np.int64)
-    rows = results[results["sample"].notna().to_numpy(dtype=np.bool_) & known[numbers]]
+    columns_needed = list(dict.fromkeys([*by, across, *OF_CELLS]))
+    rows = kept(results, results["sample"].notna().to_numpy(dtype=np.bool_) & known[numbers], columns_needed)
     binary, scales = _binary(rows), trusted(scales, rows)
     columns = _Columns.of(rows, rows[across])
     for names, places in _contests(rows, by):
@@ -154,12 +156,14 @@ class _Columns:
     values: Array
     ok: Flags
     failed: Flags
-    units: npt.NDArray[np.object_]
+    unit_names: Sequence[Any]
+    units: Places
 
     @classmethod
     def of(cls, rows: pd.DataFrame, rivals: pd.Series[Any]) -> _Columns:
         images, image_names = pd.factorize(rows["sample"], sort=True)
         numbers, rival_names = pd.factorize(rivals)
+        units, unit_names = pd.factorize(rows["unit"]) if "unit" in rows else (images, image_names)
         return cls(
             list(image_names),
             images.astype(np.int64),
@@ -168,7 +172,8 @@ class _Columns:
             rows["value"].to_numpy(dtype=np.float64, na_value=np.nan),
             (rows["status"] == "ok").to_numpy(dtype=np.bool_),
             (rows["status"] == "failed").to_numpy(dtype=np.bool_),
-            units_of(rows).to_numpy(dtype=object),
+            list(unit_names),
+            units.astype(np.int64),
         )
 
 
@@ -186,20 +191,19 @@ def _scores(
     failed = np.zeros(values.shape, dtype=np.bool_)
     values[row, column] = np.where(columns.ok[places], columns.values[places], np.nan)
     failed[row, column] = columns.failed[places]
-    units = dict(zip(columns.images[places].tolist(), columns.units[places], strict=True))
+    units = np.empty(len(images), dtype=np.int64)
+    units[row] = columns.units[places]
     methods = [columns.rival_names[int(number)] for number in rivals]
     is_control = np.array([name in set(controls) for name in methods], dtype=np.bool_)
     names = tuple(str(columns.image_names[int(number)]) for number in images), tuple(map(str, methods))
-    belongs = tuple(str(units[number]) for number in images.tolist())
+    belongs = tuple(str(columns.unit_names[number]) for number in units.tolist())
     return Scores(key, scale, *names, values, failed, is_control, binary, belongs)
 
 
 def _binary(rows: pd.DataFrame) -> dict[tuple[str, str], bool]:
-    measures = rows[["metric", "protocol"]]
+    numbers = rows.groupby(["metric", "protocol"], sort=False, dropna=False).ngroup().to_numpy(dtype=np.int64)
+    pairs = rows[["metric", "protocol"]].drop_duplicates().itertuples(index=False, name=None)
     ok = (rows["status"] == "ok").to_numpy(dtype=np.bool_)
     other = ok & ~rows["value"].isin([0.0, 1.0]).to_numpy(dtype=np.bool_)
-    every, seen, mixed = (
-        set(part.drop_duplicates().itertuples(index=False, name=None))
-        for part in (measures, measures[ok], measures[other])
-    )
-    return {pair: pair in seen - mixed for pair in every}
+    binary = set(numbers[ok].tolist()) - set(numbers[other].tolist())
+    return {pair: number in binary for number, pair in enumerate(pairs)}

@@ -12,6 +12,7 @@ import pandas as pd
 
 from ..errors import BenchError, nearest
 from ..results.record import Record
+from .kept_rows import OF_CELLS, kept
 from .leaderboards import CELL, is_part, tally
 from .metric_scale import scales
 
@@ -53,7 +54,7 @@ def by_group(record: Record, by: str, bands: Bands = "thirds") -> pd.DataFrame:
     if by not in groupings:
         raise BenchError(f"there is no grouping {by!r}", where="by_group", hint=nearest(by, groupings))
     results = record.results
-    rows = results[results["sample"].notna() & ~is_part(results["metric"])]
+    rows = kept(results, results["sample"].notna() & ~is_part(results["metric"]), [*OF_CELLS, "label"])
     images = (
         rows[[*IMAGE, "label"]]
         .drop_duplicates(IMAGE)

@@ -25,9 +25,10 @@ def units_of(rows: pd.DataFrame) -> pd.Series[str]:
     return rows["unit"] if "unit" in rows else rows["sample"]
 
 
-def numbered(names: Sequence[str]) -> Places:
-    """(n,): 0, 1, ... for each name, in the order of their first appearance."""
-    return np.asarray(pd.factorize(np.asarray(names, dtype=object))[0], dtype=np.int64)
+def numbered(names: Sequence[str] | Places) -> Places:
+    """(n,): 0, 1, ... for each name, or each number, in the order of their first appearance."""
+    values = names if isinstance(names, np.ndarray) else np.asarray(names, dtype=object)
+    return np.asarray(pd.factorize(values)[0], dtype=np.int64)
 
 
 def by_unit(values: Array, units: Places) -> Array:

@@ -23,6 +23,7 @@ from .score_matrix import Flags, Scores, differences
 from .units import by_unit
 
 Key: TypeAlias = tuple[str, ...]
+_PAIRS_AT_ONCE = 1_000_000  # values of images and pairs
 
 
 def fair(comparison: Scores) -> tuple[str, ...]:
@@ -49,16 +50,34 @@ def pair_wins(comparison: Scores, methods: Sequence[str]) -> tuple[Array, Array]
     Args:
         methods: m names; p = m (m - 1) / 2 pairs, in the order of ``np.triu_indices(m, 1)``.
     """
-    gain = np.full((len(comparison.gain), len(methods)), np.nan)
+    gain = _gain(comparison, methods)
+    first, second = np.triu_indices(len(methods), 1)
+    won, known = np.empty((len(gain), len(first))), np.empty((len(gain), len(first)))
+    step = max(1, _PAIRS_AT_ONCE // max(1, len(first)))
+    for rows in (slice(start, start + step) for start in range(0, len(gain), step)):
+        comparable = ~np.isnan(gain[rows, first]) & ~np.isnan(gain[rows, second])
+        sides = [np.where(comparable, gain[rows, side], 0.0) for side in (first, second)]
+        gap = differences(sides[0], sides[1], comparison.scale.floor)
+        won[rows] = np.where(comparable, np.where(gap == 0, 0.5, (gap > 0).astype(np.float64)), 0.0)
+        known[rows] = comparable
+    return won, known
+
+
+def pairs_known(comparison: Scores, methods: Sequence[str]) -> Flags:
+    """(n, p): whether the image says anything of the pair, as in ``pair_wins``."""
+    there = ~np.isnan(_gain(comparison, methods))
+    first, second = np.triu_indices(len(methods), 1)
+    return np.asarray(there[:, first] & there[:, second])
+
+
+def _gain(comparison: Scores, methods: Sequence[str]) -> Array:
+    """(n, m): ``Scores.gain`` of the methods; NaN where the comparison lacks one."""
+    every = comparison.gain
+    gain = np.full((len(every), len(methods)), np.nan)
     for place, name in enumerate(comparison.methods):
         if name in methods:
-            gain[:, methods.index(name)] = comparison.gain[:, place]
-    first, second = np.triu_indices(len(methods), 1)
-    comparable = ~np.isnan(gain[:, first]) & ~np.isnan(gain[:, second])
-    sides = [np.where(comparable, gain[:, side], 0.0) for side in (first, second)]
-    gap = differences(sides[0], sides[1], comparison.scale.floor)
-    won = np.where(gap == 0, 0.5, (gap > 0).astype(np.float64))
-    return np.where(comparable, won, 0.0), comparable.astype(np.float64)
+            gain[:, methods.index(name)] = every[:, place]
+    return gain
 
 
 def tree_weights(paths: Sequence[tuple[str, ...]], known: Flags) -> Array:

@@ -83,6 +83,7 @@ NO_NUMBERS = (
         "engine/planned_work.py",
         "engine/plugin_marks.py",
         "engine/progress.py",
+        "engine/read_run.py",
         "engine/provenance.py",
         "engine/speed.py",
         "engine/time_left.py",
@@ -101,7 +102,8 @@ NO_NUMBERS = (
 )
 NUMBERS = ("suites/reliability/disturbances.py",)  # of the suites, the one whose cells a folder keeps
 # Libraries of the engine's files that make no number: they check, describe and list. The last two are of extras and
-# read data: the results of other data are kept where an extra is installed later.
+# read data: the results of other data are kept where an extra is installed later. What pycocotools decodes is named by
+# the data (``decoded_by``); of what datasets decodes the fingerprint is the pixels.
 NO_NUMBER_LIBRARIES = {"pandas", "psutil", "pydantic", "yaml", "datasets", "pycocotools"}
 
 

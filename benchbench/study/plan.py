@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ..digests import digest
+from ..digests import digest, versions_of
 from ..errors import BenchError, safe
 from ..registry.method_parameter import Method
 from ..types import INPUT, Dataset, Preprocess
@@ -80,8 +80,17 @@ class Chosen:
 
     @cached_property
     def content(self) -> str:
-        """A digest of the id and fingerprint of every sample."""
-        return digest([(self.ids[i], self.dataset.fingerprint(i)) for i in self.indices])
+        """A digest of the id and fingerprint of every sample, and of the versions of what decodes them."""
+        return digest([(self.ids[i], self.dataset.fingerprint(i)) for i in self.indices], *self.decoders)
+
+    @cached_property
+    def decoders(self) -> tuple[Mapping[str, str], ...]:
+        """The versions of the libraries that the dataset names as ``decoded_by``; empty where it names none.
+
+        A fingerprint is of what is decoded, and says nothing of the library that does it.
+        """
+        versions = versions_of(getattr(self.dataset, "decoded_by", ()))
+        return (versions,) if versions else ()
 
     def references(self, seed: int) -> ReferenceMarks:
         """Of the candidates for reference images, in their order: index, id and fingerprint."""
@@ -215,7 +224,7 @@ def tasks(shard: Shard, study: StudySpec) -> Task:
         shard.model.settings,
         shard.target,
     ]
-    content = [shard.ids, shard.fingerprints]
+    content = [shard.ids, shard.fingerprints, *shard.whole.decoders]
     bases: dict[tuple[str, str], MapCell] = {}
 
     def direct(layer: str, method: MethodChoice, parts: tuple[Any, ...]) -> MapCell:

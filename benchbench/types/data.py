@@ -100,9 +100,10 @@ class Dataset(Protocol):
     become ``failed``, with its reason. A dataset may have an attribute ``groups``, the ``Sample.group`` of each id in
     order: groups are then known of images that cannot be decoded, and may change without any work done again. Other
     attributes that it may have: ``labels``, the ``Sample.label`` of each id, so that a subset is chosen without
-    decoding; ``masked`` and ``boxed``, whether any sample has a mask or boxes; ``class_names``, by label, where the
-    labels are the data's own numbers, so that they are matched with the network's classes by name (``names_decide =
-    False``: only if all names agree).
+    decoding; ``masked`` and ``boxed``, whether any sample has a mask or boxes; ``decoded_by``, the modules of libraries
+    that decode samples and that benchbench itself does not need, so that results are not reused with other versions;
+    ``class_names``, by label, where the labels are the data's own numbers, so that they are matched with the network's
+    classes by name (``names_decide = False``: only if all names agree).
 
     Example:
         >>> class Two:

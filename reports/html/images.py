@@ -104,7 +104,7 @@ class ImageSet:
 
     @cached_property
     def _maps(self) -> pd.DataFrame:
-        return self._of_images(self._selected(self.board.shown.maps))
+        return self._of_images(self.board.shown.maps)
 
     @cached_property
     def _places(self) -> dict[Key, tuple[str, int]]:
@@ -128,7 +128,7 @@ class ImageSet:
     @cached_property
     def _rows(self) -> pd.DataFrame:
         """Results with an image, and the places of layer, image and method."""
-        rows = self._of_images(self._selected(self.board.shown.results))
+        rows = self._of_images(self.board.shown.results)
         for column, names in (("layer", self.layers), ("sample", self.samples), ("method", self.methods)):
             rows = rows.assign(**{f"{column}_at": rows[column].map({name: at for at, name in enumerate(names)})})
         return rows
@@ -171,7 +171,7 @@ class ImageSet:
 
     @cached_property
     def _curves(self) -> dict[str, pd.DataFrame]:
-        rows = self._of_images(self._selected(self.board.shown.curves))
+        rows = self._of_images(self.board.shown.curves)
         return {str(layer): part for layer, part in rows.groupby("layer", sort=False)}
 
     def _start(self, count: int) -> tuple[int, int, int]:
@@ -207,12 +207,16 @@ class ImageSet:
             yield ",".join(map(str, place)), one_line(str(reason))
 
     def _of_images(self, rows: pd.DataFrame) -> pd.DataFrame:
-        selected: pd.DataFrame = rows[rows["sample"].isin(self.samples)]
+        """The rows of this set's images; all choices together, as most rows are of other images."""
+        selected: pd.DataFrame = rows[self._is_here(rows) & rows["sample"].isin(self.samples)]
         return selected
 
     def _selected(self, rows: pd.DataFrame) -> pd.DataFrame:
-        selected: pd.DataFrame = rows[(rows["model"] == self.model) & (rows["dataset"] == self.dataset)]
+        selected: pd.DataFrame = rows[self._is_here(rows)]
         return selected
+
+    def _is_here(self, rows: pd.DataFrame) -> pd.Series[bool]:
+        return (rows["model"] == self.model) & (rows["dataset"] == self.dataset)
 
 
 def places_of(photos: pd.DataFrame) -> list[tuple[str, str]]:

@@ -177,11 +177,16 @@ class Board:
         return tuple(contests(self.tidy, directions, self.controls, self.decimals))
 
     @cached_property
+    def errors(self) -> dict[tuple[Any, ...], float]:
+        """The standard error of each quality mean of ``shown``."""
+        return standard_errors(self.shown.results)
+
+    @cached_property
     def decimals(self) -> dict[tuple[Any, ...], int]:
         """Of each metric in each block, by (model, dataset, layer, metric, protocol)."""
-        errors = standard_errors(self.shown.results)
         return {
-            key: column_decimals(rows, errors) for key, rows in self.tidy.groupby(CONTEST, sort=False, dropna=False)
+            key: column_decimals(rows, self.errors)
+            for key, rows in self.tidy.groupby(CONTEST, sort=False, dropna=False)
         }
 
     @cached_property

@@ -90,7 +90,14 @@ def _by_name(values: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, A
 
 def _table(table: pd.DataFrame, names: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
     columns = {column: names[kind] for kind, column in _KINDS.items() if column in table}
-    return table.assign(**{column: table[column].replace(named) for column, named in columns.items()})
+    return table.assign(**{column: _shown(table[column], named) for column, named in columns.items()})
+
+
+def _shown(column: pd.Series[Any], names: Mapping[str, str]) -> pd.Series[Any]:
+    """A column under display names. Each different name is looked up once: a large table has few."""
+    places, known = pd.factorize(column)
+    shown = pd.Series(known).replace(dict(names))
+    return shown.reindex(places).set_axis(column.index)  # missing where the column is: its place is -1
 
 
 def displayed_answer(answer: SuiteAnswer, info: Mapping[str, Any]) -> SuiteAnswer:

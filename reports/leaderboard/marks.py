@@ -11,7 +11,7 @@ from typing import TypeAlias
 import pandas as pd
 
 from ...results.record import Record
-from ...stats import CELL, CONTEST, fewest_for_pairs, standard_errors
+from ...stats import CELL, CONTEST, fewest_for_pairs
 from .. import number_format
 from ..number_format import fixed
 from .board import Block, Board, Cell, Metric
@@ -133,7 +133,7 @@ class Marked:
     def marks(self) -> Mapping[Key, Mark]:
         """By the key of a row of the tidy leaderboard."""
         tidy, marks = self.board.tidy, {}
-        errors = standard_errors(self.board.shown.results)
+        errors = self.board.errors
         shares = self.board.shares.set_index(CELL)[["share_of_ceiling", "share_low", "share_high"]].T.to_dict("list")
         for contest in self.board.contests:
             key = tuple(map(str, contest.key))

@@ -29,7 +29,7 @@ def scaled_means(board: Board, rows_of: Mapping[Key, Sequence[int]]) -> dict[Key
 
 def _scaled(board: Board, contest: Contest, places: Sequence[int]) -> dict[str, float]:
     scale = board.scales[str(contest.key[3]), str(contest.key[4])]
-    rows = board.tidy.loc[places]
+    rows = board.tidy.loc[list(places)]
     rows = rows[(rows["n"] > 0) & ~rows["method"].isin(list(board.controls)) & ~rows.index.isin(contest.incomparable)]
     if len(rows) < 2:
         return {}

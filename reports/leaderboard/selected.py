@@ -10,7 +10,7 @@ import pandas as pd
 
 from ...errors import BenchError
 from ...results.record import Record
-from ...stats import CONTEST, standard_errors
+from ...stats import CONTEST
 from .board import Board, column_decimals
 from .marks import Marked
 from .selection import COLUMNS, RunSelection, Selection, chosen
@@ -102,9 +102,8 @@ class SelectedBoard(Board):
     @cached_property
     def decimals(self) -> dict[tuple[Any, ...], int]:
         """Of each metric the same number in all settings, so that a column of a table has equal digits."""
-        errors = standard_errors(self.shown.results)
         columns = self.tidy.groupby(["metric", "protocol"], sort=False, dropna=False)
-        digits = {key: column_decimals(rows, errors) for key, rows in columns}
+        digits = {key: column_decimals(rows, self.errors) for key, rows in columns}
         contests = self.tidy[CONTEST].drop_duplicates().itertuples(index=False, name=None)
         return {key: digits[key[3:]] for key in contests}
 

@@ -112,16 +112,16 @@ def chosen(board: Board, selection: Selection) -> RunSelection:
     """
     known = {kind: _spellings(board, kind) for kind in COLUMNS}
     metrics = _metric_spellings(board)
-    own: Mapping[str, str] = {} if isinstance(selection.names, str) else selection.names
+    new_names: Mapping[str, str] = {} if isinstance(selection.names, str) else selection.names
     by_key = selection.names == KEYS
-    _refuse_unknown(own, [*known.values(), metrics])
+    _refuse_unknown(new_names, [*known.values(), metrics])
     shown = {}
     for kind, spellings in known.items():
         names = _picked(getattr(selection, kind), spellings, kind) or list(dict.fromkeys(spellings.values()))
-        titles = _keys_of(board, kind) if by_key else own
+        titles = _keys_of(board, kind) if by_key else new_names
         shown[kind] = _named(names, spellings, titles, kind)
     keys = _picked_metrics(selection.metrics, metrics) or list(dict.fromkeys(k for ks in metrics.values() for k in ks))
-    renamed = {key: name for spelled, name in own.items() for key in metrics.get(spelled, ())}
+    renamed = {key: name for spelled, name in new_names.items() for key in metrics.get(spelled, ())}
     shown_titles = {(m.name, m.protocol): m.name if by_key else m.title for m in board.metrics}
     return RunSelection(shown, {key: renamed.get(key, shown_titles[key]) for key in keys})
 

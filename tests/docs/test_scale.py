@@ -181,3 +181,27 @@ def test_the_worked_example_follows_from_its_formula() -> None:
         assert hours == round(workers * longest / 3600)
         assert traffic == round(workers * sent / max(seconds, workers * written), 1)
         assert served == round(seconds / written)
+
+
+def test_the_measured_figures_are_those_of_the_page_of_performance() -> None:
+    """`make bench` writes that page; what this one repeats of it is copied by hand."""
+    page, measured = PAGE.read_text(), (PAGE.parent / "performance.md").read_text()
+    scaling = re.compile(r"^\| workers \| shards a second \|.*?\n\n", re.MULTILINE | re.DOTALL)
+    copied, table = scaling.search(page), scaling.search(measured)
+    assert copied is not None
+    assert table is not None
+    assert copied[0] == table[0]
+    values = letters()
+    shard = re.search(r"([\d.]+) MB sent, ([\d.]+) MB in the folder\) takes the command ([\d.]+) s", measured)
+    assert shard is not None
+    assert [values[letter] for letter in "sbw"] == [float(each) for each in shard.groups()]
+    large = [row.split(" | ") for row in re.findall(r"^\| ([\d.,]+(?: \| [\d.,]+){5}) \|$", measured, re.MULTILINE)]
+    milliseconds = float(large[-1][-1])  # of an image, in the largest study
+    assert values["a"] == round(50_000 * milliseconds / 1000)
+    assert f"{milliseconds:g} ms for an image" in page
+    picture = re.search(r"ResNet-50 takes ([\d.]+) ms for a picture", measured)
+    product = re.search(r"t = 32 x 6,001 x ([\d.]+) s = ([\d,]+) s", page)
+    assert picture is not None
+    assert product is not None
+    assert float(product[1]) == pytest.approx(float(picture[1]) / 1000)
+    assert float(product[2].replace(",", "")) == round(32 * 6001 * float(product[1]))

@@ -94,6 +94,22 @@ def test_a_dead_run_of_this_machine_loses_the_folder(tmp_path: Path) -> None:
         assert owner.process == os.getpid()
 
 
+@pytest.mark.usefixtures("locks")
+def test_a_run_that_was_killed_and_that_nobody_waited_for_loses_the_folder(tmp_path: Path) -> None:
+    """Its number stays, as in a container whose first process waits for no other."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as run:
+        _put(tmp_path, replace(LockOwner.me(), process=run.pid, began=birth(run.pid)))
+        assert is_written(tmp_path)
+        run.kill()
+        os.waitid(os.P_PID, run.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and stays in the list of processes
+        assert psutil.pid_exists(run.pid)
+        assert not is_written(tmp_path)
+        with locked(tmp_path, NOTHING):
+            owner = owner_of(tmp_path)
+            assert owner is not None
+            assert owner.process == os.getpid()
+
+
 def test_a_process_with_a_dead_one_s_number_is_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lock, "_has_locks", lambda _: False)
     warned: list[str] = []

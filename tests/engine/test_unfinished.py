@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 import benchbench as bb
+from benchbench.engine.read_run import read_run
 from benchbench.engine.shard import run_shard
 from benchbench.engine.stopping import SIGNALS, Stopped
-from benchbench.engine.unfinished_run import read_run
 from benchbench.errors import BenchError
 from benchbench.registry import METRICS, metric
 from benchbench.results.run_folder import INFO, UNFINISHED

@@ -25,7 +25,7 @@ import pandas as pd
 
 from benchbench.api.study import Study
 from benchbench.cli import main
-from benchbench.engine.unfinished_run import read_run
+from benchbench.engine.read_run import read_run
 from benchbench.errors import BenchError
 from benchbench.registry import DATASETS, METHODS, METRICS, MODELS, SUITES, load_file
 from benchbench.results.run_folder import UNFINISHED

@@ -61,7 +61,7 @@ def test_the_answer_of_a_setting_is_that_of_a_run_of_it_alone(base: Record) -> N
 def test_a_table_without_strengths_is_the_same_otherwise(base: Record) -> None:
     verdicts = marked(base, CLEAR).verdicts
     whole, brief = verdicts.order().table, verdicts.order_at(NET).table
-    assert brief.equals(whole.drop(columns=[name for name in whole if name.startswith("strength")]))
+    assert brief.equals(whole.drop(columns=[name for name in whole if str(name).startswith("strength")]))
     assert list(overall_of([], strengths=False)) == list(brief)
 
 

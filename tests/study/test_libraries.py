@@ -13,10 +13,14 @@ from typing import Any
 import pytest
 
 from benchbench import digests
+from benchbench.datasets.sources.serial import serial
+from benchbench.datasets.sources.wrapped import WrappedData
 from benchbench.digests import imported_modules, source_digest, versions_of
-from benchbench.registry import METHODS, METRICS, Registry
+from benchbench.registry import DATASETS, METHODS, METRICS, Registry
 from benchbench.study.identity import NO_NUMBER_LIBRARIES, engine_digest, numeric_files, numeric_libraries
-from tests.engine.test_growth import Counted, planned
+from benchbench.study.plan import shards, tasks
+from tests.datasets import layouts
+from tests.engine.test_growth import Counted, model, planned, study
 from tests.test_house import files, imports
 
 Upgrade = Callable[[str], None]
@@ -81,6 +85,40 @@ def test_the_cells_of_superpixels(distribution: str, upgrade: Upgrade) -> None:
     assert names() == before
     upgrade(distribution)
     assert not names() & before
+
+
+class Decoded(Counted):
+    """Data whose masks a library decodes."""
+
+    decoded_by = ("pycocotools",)
+
+
+@pytest.mark.parametrize("how", [lambda data: data, serial, WrappedData], ids=["plain", "serial", "wrapped"])
+@pytest.mark.parametrize(("kind", "changes"), [(Decoded, True), (Counted, False)])
+def test_the_cells_of_data_that_a_library_decodes(
+    kind: type[Counted], changes: bool, how: Callable[[Any], Any], upgrade: Upgrade
+) -> None:
+    """Its masks may be others, whose bytes in the files, and so whose fingerprints, are the same."""
+
+    def names() -> set[str]:
+        wanted = study(2, [{"name": "dataset-mean", "of": "random"}], ["pointing_game"])
+        [task] = [tasks(shard, wanted) for shard in shards(model(), how(kind(2)), "counted", "predicted", wanted)]
+        return {task.predictions, *(cell.name for cell in (*task.maps, *task.bases, *task.metrics))}
+
+    before = names()
+    assert names() == before
+    upgrade("pycocotools")
+    assert (not names() & before) is changes
+    assert (names() == before) is not changes
+
+
+def test_coco_says_what_decodes_its_masks(tmp_path: Path) -> None:
+    """And data whose masks are pictures name nothing."""
+    pytest.importorskip("pycocotools")
+    layouts.coco(tmp_path / "coco")
+    layouts.pets(tmp_path / "pets")
+    assert DATASETS["coco"].function(root=tmp_path / "coco").decoded_by == ("pycocotools",)
+    assert DATASETS["oxford_pets"].function(root=tmp_path / "pets").decoded_by == ()
 
 
 def test_a_library_that_makes_no_number_changes_no_cell(upgrade: Upgrade) -> None:

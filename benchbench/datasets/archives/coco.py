@@ -119,6 +119,7 @@ def coco(*, root: Path, split: str = "val2017", annotations: Path | None = None)
         about,
         class_names=tuple(category["name"] for category in classes),
         counterparts=imagenet_counterparts("coco"),
+        decoded_by=("pycocotools",),
     )
 
 

@@ -48,6 +48,7 @@ class Files:
     ``class_names``: by label; empty where the classes have no names.
     ``names_decide``: whether a label means nothing to a network that does not know its name.
     ``counterparts``: by class name, ImageNet's class index, where the data set is known to mean the same by it.
+    ``decoded_by``: the modules of libraries that decode it and that the engine does not import.
     """
 
     concurrent: ClassVar[bool] = True  # threads may read it at once
@@ -59,6 +60,7 @@ class Files:
     class_names: tuple[str, ...] = ()
     names_decide: bool = True
     counterparts: Mapping[str, int] = field(default_factory=dict)
+    decoded_by: tuple[str, ...] = ()
 
     @cached_property
     def ids(self) -> Sequence[str]:

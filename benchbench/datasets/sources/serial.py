@@ -62,6 +62,10 @@ class Serial:
     def counterparts(self) -> Mapping[str, int]:
         return getattr(self.of, "counterparts", {})
 
+    @property
+    def decoded_by(self) -> tuple[str, ...]:
+        return tuple(getattr(self.of, "decoded_by", ()))
+
     def __getitem__(self, index: int) -> Sample:
         with self.lock:
             return self.of[index]

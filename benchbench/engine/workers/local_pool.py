@@ -11,7 +11,6 @@ from functools import lru_cache
 from pathlib import Path
 from pickle import dumps, loads
 from shutil import rmtree
-from tempfile import TemporaryDirectory
 
 from filelock import FileLock, Timeout
 from loky import ProcessPoolExecutor
@@ -19,9 +18,11 @@ from loky import ProcessPoolExecutor
 from ...containment.hang_record import HangRecord, LastCall, last_call
 from ...errors import message_of
 from .order import LOOK, ShardJob, ShardResult, Withdrawn, WorkerLost, WorkOrder, lost_worker
+from .scratch_folder import ScratchFolder
 from .worker import ShardWorker, end_with_command, ignore_signals
 
 _ORDER = "order"
+_WORKER = "worker-"  # in front of the id of a process: the folder that it writes into
 _SLOTS = "slots"  # the file that says how many processes share out the GPUs
 _WITHDRAWN = "withdrawn"  # the file that has processes begin no more shards
 SLOT_WAIT = 10.0  # seconds until a process whose slot stays locked shares another's
@@ -30,14 +31,15 @@ SLOT_WAIT = 10.0  # seconds until a process whose slot stays locked shares anoth
 class LocalPool:
     """So many processes. If one of them is killed, all are started anew: the shards that they had are lost.
 
-    Each has a record of its calls in the folder of its shard, which is read when the processes have ended.
+    Each has a record of its calls in the folder of its shard, which is read when the processes have ended. All that
+    processes write is in a folder of the command, which outlives them: a process that is killed removes nothing.
     """
 
     def __init__(self, order: WorkOrder, size: int) -> None:
-        self._folder = TemporaryDirectory(prefix="benchbench-order-")
-        self._order = str(Path(self._folder.name) / _ORDER)
+        self._folder = ScratchFolder()
+        self._order = str(self._folder.path / _ORDER)
         Path(self._order).write_bytes(dumps(order))
-        (Path(self._folder.name) / _SLOTS).write_text(str(size))
+        (self._folder.path / _SLOTS).write_text(str(size))
         self._size, self._threads = size, order.threads
         self._executor = self._started()
         self._begun: dict[Future[ShardResult | Withdrawn], tuple[ShardJob, ProcessPoolExecutor]] = {}
@@ -92,15 +94,17 @@ class LocalPool:
         self._executor.shutdown(kill_workers=True)
         jobs = (*taken, *(job for job, _ in self._begun.values()))
         self._calls = self._last_calls(job.index for job in jobs)
+        for folder in self._folder.path.glob(f"{_WORKER}*"):
+            rmtree(folder, ignore_errors=True)
         self._executor = self._started()
 
     def withdraw(self) -> None:
         """Processes look for the file before they begin a shard: of an executor's calls, many cannot be cancelled."""
-        (Path(self._folder.name) / _WITHDRAWN).touch()
+        (self._folder.path / _WITHDRAWN).touch()
 
     def close(self) -> None:
         self._executor.shutdown(kill_workers=True)
-        self._folder.cleanup()
+        self._folder.close()
 
 
 def begin() -> None:
@@ -142,7 +146,9 @@ def _worker_of(order: str) -> tuple[ShardWorker, FileLock | None]:
     folder = Path(order).parent
     slot, lock = taken_slot(folder, int((folder / _SLOTS).read_text()))
     read: WorkOrder = loads(Path(order).read_bytes())
-    return ShardWorker(read, slot), lock
+    its = folder / f"{_WORKER}{os.getpid()}"
+    its.mkdir(exist_ok=True)
+    return ShardWorker(read, its, slot), lock
 
 
 def taken_slot(folder: Path, size: int) -> tuple[int, FileLock | None]:

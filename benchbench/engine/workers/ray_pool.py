@@ -9,8 +9,6 @@ from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import cached_property, partial
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from ...containment.hang_record import LastCall
@@ -18,12 +16,14 @@ from ...errors import BenchError, message_of
 from .cluster_room import fitting, listed
 from .mailbox import Mailbox, ToldRecord
 from .order import LOOK, ShardJob, ShardResult, Withdrawn, WorkerLost, WorkOrder, lost_worker
+from .scratch_folder import ScratchFolder, remove_abandoned
 from .worker import ShardWorker, ignore_signals
 
 _INSTALL = "Install it: pip install 'benchbench-saliency[ray]'"
 AHEAD = 2  # shards that an actor has at once: one that it works on and one that waits
 PATIENCE = 600.0  # seconds that a run waits while no actor is there: the machines may be busy, or start first
 ANSWER = 30.0  # seconds that the mailbox has for an answer
+FAREWELL = 10.0  # seconds that actors without a shard have to remove what they wrote
 
 
 class RayPool:
@@ -178,12 +178,20 @@ class RayPool:
             self._mailbox.withdraw.remote()
 
     def close(self) -> None:
+        self._dismiss()
         if "_mailbox" in vars(self):
             self._ray.kill(self._mailbox)
         for actor in (*self._load, *self._starting.values()):
             self._ray.kill(actor)
         if self._started:
             self._ray.shutdown()
+        remove_abandoned()  # what actors of this machine left that ended within a shard
+
+    def _dismiss(self) -> None:
+        """Have the actors that are there and have no shard remove what they wrote; an actor that is killed cannot."""
+        answers = [actor.close.remote() for actor, shards in self._load.items() if not shards]
+        if answers:
+            self._ray.wait(answers, num_returns=len(answers), timeout=FAREWELL)
 
 
 class RayWorker:
@@ -196,7 +204,6 @@ class RayWorker:
     def __init__(self, order: WorkOrder, mailbox: Any) -> None:
         ignore_signals()
         self._order, self._mailbox = order, mailbox
-        self._folder = TemporaryDirectory(prefix="benchbench-record-")
 
     def ready(self) -> None:
         """Answers when the actor is there."""
@@ -206,7 +213,7 @@ class RayWorker:
         if self._withdrawn():
             return Withdrawn()
         tell = partial(self._tell, job.index)
-        with ToldRecord(Path(self._folder.name), tell, every=job.announced).kept() as record:
+        with ToldRecord(self._folder.path, tell, every=job.announced).kept() as record:
             worker = self._worker  # the first time it loads the network, which takes a while
             return Withdrawn() if self._withdrawn() else worker.work(job, record)
 
@@ -223,9 +230,21 @@ class RayWorker:
         with suppress(ray.exceptions.RayError):
             ray.get(self._mailbox.put.remote(shard, call), timeout=ANSWER)
 
+    def close(self) -> None:
+        """Remove what the worker wrote; it is given no shard any more."""
+        if "_folder" in vars(self):
+            self._folder.close()
+
+    @cached_property
+    def _folder(self) -> ScratchFolder:
+        """On the actor's machine, from its first shard on. The next actor there removes those of actors that ended."""
+        return ScratchFolder()
+
     @cached_property
     def _worker(self) -> ShardWorker:
-        return ShardWorker(self._order)
+        folder = self._folder.path / "worker"
+        folder.mkdir(exist_ok=True)
+        return ShardWorker(self._order, folder)
 
 
 def _imported() -> Any:

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from os import _exit as end_process  # taken now: it is refused while a plugin runs
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from threading import Thread
 
 import torch
@@ -54,8 +53,12 @@ class WorkerStore(Store):
 class ShardWorker:
     """Loads the network of an order once, and works on its shards."""
 
-    def __init__(self, order: WorkOrder, slot: int = 0) -> None:
-        """``slot``: the worker's number on its machine, from 0; it chooses the GPU where the order says so.
+    def __init__(self, order: WorkOrder, folder: Path, slot: int = 0) -> None:
+        """Read the order and load its network.
+
+        Args:
+            folder: for what the worker writes; whoever made it removes it, as a worker that is killed cannot.
+            slot: the worker's number on its machine, from 0; it chooses the GPU where the order says so.
 
         Raises:
             BenchError: the device, the code, the network or the data are not those of the command; see ``CommandPlan``.
@@ -64,7 +67,7 @@ class ShardWorker:
             torch.set_num_threads(order.threads)
         keep_memory()
         study = order.plan.with_code_here(order.read_study())
-        self._study, self._order = study, order
+        self._study, self._order, self._folder = study, order, folder
         gpus = torch.cuda.device_count()
         choose = partial(worker_device, study, slot, gpus) if order.gpu_slots else partial(device_of, study)
         self._device = order.plan.device_here(choose)
@@ -76,7 +79,6 @@ class ShardWorker:
             opened.enter_context(eval_frozen(self._loaded.network))
             where = f"models: {study.models[order.model].label}"
             order.plan.refuse_other(self._loaded.plan.tasks, where)
-            self._folder = Path(opened.enter_context(TemporaryDirectory(prefix="benchbench-worker-")))
             store = Store(self._folder)
             networks = NetworkWatch([self._loaded.network, self._loaded.prepared.network])
             calls = PluginWatch(order.time_limit, networks, grace=order.grace, quiet=True)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from benchbench.engine.workers import pools
 from benchbench.engine.workers.order import ShardJob, ShardResult, Withdrawn, WorkerLost, WorkOrder
+from benchbench.engine.workers.scratch_folder import ScratchFolder
 from benchbench.engine.workers.worker import ShardWorker
 from benchbench.study import plan
 from benchbench.study.spec import StudySpec
@@ -30,7 +31,8 @@ class PoolHere:
     """
 
     def __init__(self, order: WorkOrder, loses: Loses, newest_first: bool) -> None:
-        self.worker = ShardWorker(order)
+        self.folder = ScratchFolder()
+        self.worker = ShardWorker(order, self.folder.path)
         self.loses, self.newest_first = loses, newest_first
         self.jobs: deque[ShardJob] = deque()
         self.given: list[int] = []
@@ -57,6 +59,7 @@ class PoolHere:
 
     def close(self) -> None:
         self.worker.close()
+        self.folder.close()
 
 
 class PoolsHere(list[PoolHere]):

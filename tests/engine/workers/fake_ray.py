@@ -26,7 +26,7 @@ class DiedError(RayError):
 
 @dataclass(eq=False)
 class Answer:
-    """What a call of an actor will return; a call of ``ready`` has no job."""
+    """What a call of an actor will return; a call of ``ready`` or ``close`` has no job."""
 
     actor: FakeActor
     job: Any = None
@@ -35,14 +35,23 @@ class Answer:
 
 @dataclass(eq=False)
 class FakeActor:
-    """An actor that may have a place; ``alive``: until it is killed."""
+    """An actor that may have a place; ``alive``: until it is killed; ``dismissed``: how often it was closed."""
 
     number: int
     alive: bool = True
+    dismissed: int = 0
 
     @property
     def ready(self) -> Any:
         return SimpleNamespace(remote=lambda: Answer(self))
+
+    @property
+    def close(self) -> Any:
+        return SimpleNamespace(remote=self._close)
+
+    def _close(self) -> Answer:
+        self.dismissed += self.alive
+        return Answer(self)
 
     @property
     def work(self) -> Any:

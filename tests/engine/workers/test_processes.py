@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from benchbench.engine.runner import run
 from benchbench.engine.workers import pools
 from benchbench.engine.workers.local_pool import start_seconds
 from benchbench.engine.workers.order import files_of, pickled
+from benchbench.engine.workers.scratch_folder import remove_abandoned
 from benchbench.engine.workers.worker import worker_device
 from benchbench.errors import BenchError
 from benchbench.registry import METHODS
@@ -33,6 +35,7 @@ import ctypes
 import os
 import signal
 import sys
+import tempfile
 import time
 from pathlib import Path
 from torch import Tensor
@@ -57,7 +60,10 @@ def on_node(node: str) -> bool:
 def lethal(layer: Layer) -> Tensor:
     """The gradient."""
     if {when}:
-        MARK.write_text(str(os.getpid()))
+        folders = list(Path(tempfile.gettempdir()).glob("benchbench-workers-*/files/worker*"))
+        aside = MARK.with_suffix(".new")
+        aside.write_text(f"{{os.getpid()}} {{len(folders)}}")
+        aside.replace(MARK)
         {act}
     return layer.gradient.abs().sum(1)
 '''
@@ -73,6 +79,22 @@ HUNG = (
 def study(name: str, **keys: Any) -> StudySpec:
     keys = {"models": ["zoo_mobile"], "datasets": ["shapes"], "methods": ["gradcam", name], "samples": IMAGES, **keys}
     return StudySpec(metrics=["sparseness"], workers=0, **keys)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def temporary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of temporary files of all processes here; Ray's stay elsewhere, as a socket's name may not be long."""
+    folder = tmp_path_factory.mktemp("temporary")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_TMPDIR", tempfile.gettempdir())
+        patch.setenv("TMPDIR", str(folder))
+        patch.setattr(tempfile, "tempdir", str(folder))
+        yield folder
+
+
+def left(temporary: Path) -> list[Path]:
+    """Workers' folders that are still there."""
+    return list(temporary.glob("benchbench-*"))
 
 
 @pytest.fixture
@@ -117,14 +139,17 @@ def assert_hung_alone(shared: pd.DataFrame, hung: str, alone: pd.DataFrame) -> N
 
 
 def test_a_killed_process_costs_nothing_and_a_call_that_hangs_its_method_alone(
-    plugin: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    plugin: Callable[..., Path], tmp_path: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It hangs so that no other thread of the process runs."""
     monkeypatch.setattr(pools, "GRACE", 0.2)
     mark, _ = plugin("lethal_here", KILL), plugin("stuck_here", LOCK.format(library="ctypes.PyDLL"))
     keys = {"methods": ["gradcam", "lethal_here", "stuck_here"], "time_limit": LIMIT}
     shared = rows("lethal_here", tmp_path / "shared", processes=2, **keys)
-    assert int(mark.read_text()) != os.getpid()
+    process, folders = map(int, mark.read_text().split())
+    assert process != os.getpid()
+    assert folders
+    assert not left(temporary), "of the processes that were killed, and of those that ended with the run"
     assert_hung_alone(shared, "stuck_here", rows("lethal_here", tmp_path / "alone"))
 
 
@@ -147,7 +172,9 @@ def cluster() -> Iterator[Any]:
     nodes.shutdown()
 
 
-def test_a_killed_node_costs_nothing(cluster: Any, plugin: Callable[..., Path], tmp_path: Path) -> None:
+def test_a_killed_node_costs_nothing(
+    cluster: Any, plugin: Callable[..., Path], tmp_path: Path, temporary: Path
+) -> None:
     """Its worker is killed within a shard, which is tried again.
 
     Also where more shards wait than workers are there, and more workers were asked for than the cluster holds.
@@ -168,16 +195,23 @@ def test_a_killed_node_costs_nothing(cluster: Any, plugin: Callable[..., Path], 
     told = [event["warning"] for event in last_events(tmp_path / "shared") if event["event"] == "warning"]
     assert any("a worker on Ray ended" in each and "Its shard is tried again" in each for each in told), told
     assert shared.equals(rows("lingers", tmp_path / "alone", samples=MANY["samples"]))
+    assert int(mark.read_text().split()[1])
+    until = time.monotonic() + 20  # the killed node's worker learns of it a moment later, and the next run looks again
+    while left(temporary) and time.monotonic() < until:
+        remove_abandoned()
+        time.sleep(0.1)
+    assert not left(temporary)
 
 
 @pytest.mark.skipif(os.environ.get("BENCHBENCH_SLOW") != "1", reason="make kill runs it: four processes import torch")
 def test_a_call_that_hangs_on_a_cluster_costs_its_method_alone(
-    cluster: Any, plugin: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cluster: Any, plugin: Callable[..., Path], tmp_path: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pools, "GRACE", 0.2)
     plugin("stuck_there", LOCK.format(library="ctypes.CDLL"))
     keys = {"methods": ["gradcam", "stuck_there"], "time_limit": LIMIT, "samples": 4}
     shared = rows("stuck_there", tmp_path / "shared", engine="ray", ray_address=cluster.address, **keys)
+    assert not left(temporary), "of the worker that its time limit ended, and of the one that ended with the run"
     alone = rows("gradcam", tmp_path / "alone", methods=["gradcam"], samples=4)
     assert_hung_alone(shared, "stuck_there", alone)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -260,10 +261,34 @@ def test_a_worker_asks_before_each_shard_whether_it_is_withdrawn(
     monkeypatch.setattr(ray_pool, "_imported", lambda: ray)
     worker = RayWorker.__new__(RayWorker)  # which would leave signals out in this process
     vars(worker)["_mailbox"] = actor_of(lambda _: None, "withdrawn")
-    vars(worker)["_folder"] = SimpleNamespace(name=str(tmp_path))
+    vars(worker)["_folder"] = SimpleNamespace(path=tmp_path)
     vars(worker)["_worker"] = SimpleNamespace(work=lambda job, record: job.index)
     assert worker.work(ShardJob(3, {})) == (Withdrawn() if "withdrawn" in mailbox else 3)
     assert not answers
+
+
+def test_workers_without_a_shard_remove_what_they_wrote_before_they_are_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that has one may never answer."""
+    ray = FakeRay([{"CPU": 3.0}], 2)
+    pool = pool_on(ray, monkeypatch)
+    for _ in range(2):
+        assert pool.next() is None
+    pool.submit(ShardJob(0, {}))
+    pool.close()
+    assert [actor.dismissed for actor in ray.actors] == [0, 1, 0]
+    assert sorted(ray.killed) == [0, 1, 2]
+
+
+def test_a_worker_has_a_folder_from_its_first_shard_until_it_is_dismissed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    worker = RayWorker.__new__(RayWorker)
+    worker.close()
+    assert list(tmp_path.iterdir()) == []
+    assert worker._folder.path.is_dir()
+    worker.close()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_workers_that_fit_now_are_counted_as_a_run_would_have_them(monkeypatch: pytest.MonkeyPatch) -> None:
