@@ -11,7 +11,7 @@ from ..engine.device import device_of
 from ..engine.progress import Progress
 from ..engine.runner import run
 from ..engine.study_sources import ready_spec
-from ..engine.unfinished_run import read_run
+from ..engine.read_run import read_run
 from ..errors import BenchError
 from ..network.custom_score import is_scored
 from ..network.targets import pair_of
