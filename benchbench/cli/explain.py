@@ -14,56 +14,66 @@ from .parsing import items, labels, parse_item
 
 DEMO = "efficientnet_lite0"  # whose weights come with a package
 NAMES = "Names, separated by commas; with parameters: name:key=value"
-_Folder = Annotated[Path | None, typer.Option(help="A folder for the maps as numbers: npz, float TIFF, index.csv")]
+
+
+Images = Annotated[list[str], typer.Argument(help="Photographs, folders, patterns in quotes; or a film")]
+_MODEL = "A name, or FILE.py:function; with parameters: name:key=value"
+Model = Annotated[str, typer.Option("--model", "--models", help=_MODEL)]
+Methods = Annotated[str, typer.Option("--methods", "--method", help=NAMES)]
+_LAYERS = "last, stages, or module paths separated by commas"
+Layers = Annotated[str, typer.Option("--layers", "--layer", help=_LAYERS)]
+_CLASSES = "predicted, top5, top-2, names, numbers, or 281-285; separated by commas"
+Classes = Annotated[str, typer.Option("--classes", "--target", help=_CLASSES)]
+Scores = Annotated[bool, typer.Option("--scores", help="Deletion and insertion under each map")]
+Columns = Annotated[str, typer.Option(help="auto, methods, layers or classes")]
+StyleName = Annotated[str, typer.Option("--style", help="overlay, contour, top (the highest 20 %) or map")]
+_COLOURS = "inferno, magma, plasma, viridis, cividis, gray or jet"
+Colours = Annotated[str, typer.Option("--colours", "--colors", help=_COLOURS)]
+Alpha = Annotated[float, typer.Option(help="The map's share of an overlay, 0 to 1")]
+Raw = Annotated[Path | None, typer.Option(help="A folder for the maps as numbers: npz, float TIFF, index.csv")]
+Boxes = Annotated[Path | None, typer.Option(help="A JSON file for boxes around each map, in COCO's form")]
+Masks = Annotated[Path | None, typer.Option(help="A folder for a mask of each map, as PNG")]
+Threshold = Annotated[float, typer.Option(help="Of boxes and masks: a share of the map's maximum")]
+Seed = Annotated[int, typer.Option(help="Of everything that is drawn at random")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1")]
+_PLUGIN = "A Python file that registers methods or models"
+Plugin = Annotated[list[Path] | None, typer.Option("--plugin", "--plugins", help=_PLUGIN)]
+_SCALING = "Of a film: frame, each map by itself; film, all maps alike, without flicker"
+Scaling = Annotated[str, typer.Option(help=_SCALING)]
+Sound = Annotated[bool, typer.Option("--audio/--no-audio", help="Of a film: copy its sound")]
+Batch = Annotated[int, typer.Option(min=1, help="Of a film: frames in a forward pass")]
+_OUT = "PNG (default: explained.png), JPEG, WebP, SVG, PDF or HTML; of a film MP4, MOV or MKV"
+Out = Annotated[Path | None, typer.Option(help=_OUT)]
 
 
 def explain_command(
-    images: Annotated[list[str], typer.Argument(help="Photographs, folders, or patterns in quotes")],
-    model: Annotated[
-        str,
-        typer.Option("--model", "--models", help="A name, or FILE.py:function; with parameters: name:key=value"),
-    ] = DEMO,
-    methods: Annotated[str, typer.Option("--methods", "--method", help=NAMES)] = "gradcam",
-    layers: Annotated[
-        str, typer.Option("--layers", "--layer", help="last, stages, or module paths separated by commas")
-    ] = "last",
-    classes: Annotated[
-        str,
-        typer.Option(
-            "--classes", "--target", help="predicted, top5, top-2, names, numbers, or 281-285; separated by commas"
-        ),
-    ] = "predicted",
-    scores: Annotated[bool, typer.Option("--scores", help="Deletion and insertion under each map")] = False,
-    columns: Annotated[str, typer.Option(help="auto, methods, layers or classes")] = "auto",
-    style: Annotated[str, typer.Option(help="overlay, contour, top (the highest 20 %) or map")] = "overlay",
-    colours: Annotated[
-        str, typer.Option("--colours", "--colors", help="inferno, magma, plasma, viridis, cividis, gray or jet")
-    ] = "inferno",
-    alpha: Annotated[float, typer.Option(help="The map's share of an overlay, 0 to 1")] = 0.5,
-    raw: _Folder = None,
-    boxes: Annotated[Path | None, typer.Option(help="A JSON file for boxes around each map, in COCO's form")] = None,
-    masks: Annotated[Path | None, typer.Option(help="A folder for a mask of each map, as PNG")] = None,
-    threshold: Annotated[float, typer.Option(help="Of boxes and masks: a share of the map's maximum")] = 0.2,
-    seed: Annotated[int, typer.Option(help="Of everything that is drawn at random")] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1")] = "auto",
-    plugin: Annotated[
-        list[Path] | None, typer.Option("--plugin", "--plugins", help="A Python file that registers methods or models")
-    ] = None,
-    scaling: Annotated[
-        str, typer.Option(help="Of a film: frame, each map by itself; film, all maps alike, without flicker")
-    ] = "frame",
-    sound: Annotated[bool, typer.Option("--audio/--no-audio", help="Of a film: copy its sound")] = True,
-    batch: Annotated[int, typer.Option(min=1, help="Of a film: frames in a forward pass")] = 16,
-    out: Annotated[
-        Path | None,
-        typer.Option(help="PNG (default: explained.png), JPEG, WebP, SVG, PDF or HTML; of a film MP4, MOV or MKV"),
-    ] = None,
+    images: Images,
+    model: Model = DEMO,
+    methods: Methods = "gradcam",
+    layers: Layers = "last",
+    classes: Classes = "predicted",
+    scores: Scores = False,
+    columns: Columns = "auto",
+    style: StyleName = "overlay",
+    colours: Colours = "inferno",
+    alpha: Alpha = 0.5,
+    raw: Raw = None,
+    boxes: Boxes = None,
+    masks: Masks = None,
+    threshold: Threshold = 0.2,
+    seed: Seed = 0,
+    device: Device = "auto",
+    plugin: Plugin = None,
+    scaling: Scaling = "frame",
+    sound: Sound = True,
+    batch: Batch = 16,
+    out: Out = None,
 ) -> None:
     """Draw the maps of methods, layers and classes over photographs or over a film, and print the predictions."""
+    from ..looking.explain_outputs import Outputs, written
     from ..looking.film.source import films_among
     from ..looking.look import LookRequest
-    from ..looking.outputs import Outputs, written
-    from ..looking.picture_files import picture_files, pictures
+    from ..looking.named_pictures import picture_files, pictures
     from ..registry import load_file
     from ..viz.style import Style
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from ..engine.device import device_of
 from ..engine.progress import Progress
+from ..engine.read_run import read_run
 from ..engine.runner import run
 from ..engine.study_sources import ready_spec
-from ..engine.read_run import read_run
 from ..errors import BenchError
 from ..network.custom_score import is_scored
 from ..network.targets import pair_of
@@ -20,7 +20,7 @@ from ..study.spec import StudySpec
 from ..types import Dataset, ModelSpec
 from .class_words import targets_of
 from .looked import SCORES, Looked
-from .picture_files import DATA
+from .named_pictures import DATA
 
 _NO_SCORE = ("map_mean",)  # a study has a metric; of the map alone, it costs nothing
 

@@ -18,7 +18,7 @@ from ..types import Dataset, ModelSpec, Sample
 from ..viz.style import COLOURS, Style
 from .look import LookRequest, look
 from .looked import Looked
-from .picture_files import DATA, picture_files, pictures
+from .named_pictures import DATA, picture_files, pictures
 from .sheet_layout import AUTO, SheetLayout, check_columns
 from .sheet_of_maps import MapSheet
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 import benchbench as bb
 from benchbench.looking.class_words import targets_of
-from benchbench.looking.picture_files import names_of, picture_files, pictures
+from benchbench.looking.named_pictures import names_of, picture_files, pictures
 
 NAMES = ("tench", "Tiger_cat", "crane", "lynx", "crane")
 
