@@ -20,11 +20,22 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.benchmarks import bookkeeping, busy_machine, growth, large_run, long_runs, performance, scaling, scenes
+from tests.benchmarks import (
+    bookkeeping,
+    busy_machine,
+    films,
+    growth,
+    large_run,
+    long_runs,
+    performance,
+    scaling,
+    scenes,
+)
 from tests.benchmarks.cases import CASES
 from tests.benchmarks.scaling_writer import writer_cost
 
 from ..cli.commands import benchbench
+from ..networks import Pooled
 
 ROOT = performance.PAGE.parents[1]
 SMALL: dict[str, Any] = {"samples": 2, "methods": 1, "layers": 1, "steps": 2, "size": 32}
@@ -199,6 +210,14 @@ def test_a_large_run_within_its_goals() -> None:
     size = {"images": 2, "methods": 1, "metrics": 1}
     slow = [{**step, "seconds": 1000.0} for step in steps]
     assert ["\n".join(large_run.large_section(size, each)).count("NOT met") for each in (steps, slow)] == [0, 3]
+
+
+def test_a_film_beside_its_floor() -> None:
+    network = Pooled().eval()
+    told = films.lines(films.measured(1, 3, 64, network, "conv"), 3)
+    assert [line.split(":")[0] for line in told] == ["benchbench", "floor", "pytorch-grad-cam in a loop", "goal"]
+    assert "floor: " in told[1]
+    assert "1.00 times the floor" in told[1]
 
 
 def test_beside_busy_processes(monkeypatch: pytest.MonkeyPatch) -> None:

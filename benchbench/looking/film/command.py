@@ -44,7 +44,7 @@ class FilmRequest:
         if "," in self.layer or self.layer == "stages":
             raise BenchError("a film is explained at one layer", where="layers", hint="Give last or a module's path")
         study = StudySpec(
-            models=[self.model],
+            models=self.model if isinstance(self.model, dict) and "name" not in self.model else [self.model],
             datasets=["photos"],
             methods=list(self.methods),
             metrics=["map_mean"],
