@@ -90,7 +90,7 @@ bench: $(STAMP) $(PEERS)
 	$(BIN)/python -m tests.benchmarks.performance .benchmarks/peers.json .benchmarks/growth.json .benchmarks/plain.json \
 		.benchmarks/bookkeeping.json .benchmarks/large.json .benchmarks/long.json .benchmarks/scaling.json && exit $$status
 
-# the pages that are written from the code: methods, with a picture of all on one photograph, metrics, data; about four minutes
+# the pages that are written from the code: methods, with a picture of all on one photograph, metrics, data, the gallery; about five minutes
 pages: $(STAMP)
 	$(BIN)/python -m tests.docs.metric_page
 	$(BIN)/python -m tests.docs.data_pages
@@ -98,6 +98,7 @@ pages: $(STAMP)
 	$(BIN)/python -m tests.docs.pages
 	$(BIN)/python -m tests.docs.house_figure
 	$(BIN)/python -m tests.docs.rivals_page
+	$(BIN)/python -m tests.docs.gallery
 
 # methods and metrics beside those of the installed libraries; writes docs/conformance.md and docs/metrics-conformance.md
 conformance: $(STAMP)

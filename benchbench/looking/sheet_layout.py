@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Literal, TypeAlias, get_args
 
@@ -14,6 +14,7 @@ from .looked import Looked, MapPlace
 
 Columns: TypeAlias = Literal["methods", "layers", "classes"]
 AUTO = "auto"
+MOST_COLUMNS = 8  # of a sheet of one row; more are wrapped
 _SEEN = "what the network sees"
 _ARROWS = {"deletion": "deletion {:.3f} ↓", "insertion": "insertion {:.3f} ↑"}
 
@@ -27,6 +28,18 @@ def check_columns(columns: str) -> None:
     known = (AUTO, *get_args(Columns))
     if columns not in known:
         raise BenchError(f"no columns {columns!r}", where="columns", hint=nearest(str(columns), known))
+
+
+def _wrapped(row: Sequence[Panel], heads: Sequence[str]) -> tuple[tuple[Panel, ...], ...]:
+    """A long row as several, of about one length; what stood above each column stands below its picture."""
+    lines = -(-len(row) // MOST_COLUMNS)
+    length = -(-len(row) // lines)
+    named = [row[0], *(_with_head(panel, head) for panel, head in zip(row[1:], heads[1:], strict=True))]
+    return tuple(tuple(named[start : start + length]) for start in range(0, len(named), length))
+
+
+def _with_head(panel: Panel, head: str) -> Panel:
+    return replace(panel, says="\n".join(filter(None, [head, panel.says])))
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +61,8 @@ class SheetLayout:
         """The picture, and beside it its maps; a row for each picture and for whatever the columns do not have."""
         rows = tuple(tuple(self._row(sample, fixed)) for sample in self.looked.samples for fixed in self._rows())
         heads = (_SEEN, *self._axes[self._across].values())
+        if len(rows) == 1 and len(heads) > MOST_COLUMNS:
+            rows, heads = _wrapped(rows[0], heads), ()
         bar = self.style.colours if self.style.shows_scale else ""
         return PictureGrid(rows, heads, bar, f"{self.looked.network}: saliency maps")
 

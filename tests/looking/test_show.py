@@ -75,6 +75,15 @@ def test_what_there_are_several_of_is_across_or_down(
     assert (len(sheet.heads) - 1, len(sheet.rows)) == (heads, rows)
 
 
+def test_many_methods_of_one_picture_are_wrapped(spec: bb.ModelSpec, images: torch.Tensor) -> None:
+    methods: list[object] = [{"name": "random", "as": "draw 0"}, *({"name": "rise", "masks": 5 + k} for k in range(8))]
+    sheet = bb.show(spec, images[:1], methods=methods, layers="conv")
+    assert [len(row) for row in sheet.rows] == [5, 5]
+    assert sheet.heads == ()
+    assert sheet.rows[0][1].says == "draw 0"
+    assert all(panel.says.startswith("RISE") for panel in sheet.rows[1])
+
+
 def test_a_class_stands_above_its_maps_where_it_is_the_same_for_all(spec: bb.ModelSpec, images: torch.Tensor) -> None:
     sheet = bb.show(spec, images[:2], methods="gradcam", layers="conv", classes=["dog", "cow"])
     assert sheet.heads[1:] == ("dog", "cow")
