@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -35,9 +36,21 @@ def check_logits(output: Any, images: Tensor) -> Tensor:
         BenchError: it is something else.
     """
     if not isinstance(output, Tensor) or output.ndim != 2 or output.shape[0] != images.shape[0]:
-        shape = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
+        kind, way = _described(output)
         raise BenchError(
-            f"the network returned {shape} for {images.shape[0]} images, where logits (B, C) are needed",
-            hint="Give bb.scored(network, lambda output: ...), with a function that takes the logits out",
+            f"the network returns {kind}, where logits (B, C) are needed",
+            hint=f"Return the logits from forward, or give bb.scored(network, lambda out: {way})",
         )
     return output
+
+
+def _described(output: Any) -> tuple[str, str]:
+    """What a network returned, and how the logits might be read off it."""
+    if isinstance(output, Tensor):
+        return f"a tensor of the shape {tuple(output.shape)}", "..."
+    if isinstance(output, Mapping):
+        names = ", ".join(map(repr, list(output)[:5]))
+        return f"a {type(output).__name__} with the keys {names}", f"out[{next(iter(output), '')!r}]"
+    if isinstance(output, (tuple, list)):
+        return f"a {type(output).__name__} of {len(output)} values", "out[0]"
+    return f"a {type(output).__name__}", "out.logits" if hasattr(output, "logits") else "..."

@@ -138,7 +138,9 @@ class _Grid:
     @classmethod
     def of(cls, sheet: PictureGrid) -> _Grid:
         heights = tuple(sheet.panel * max([_aspect(panel) for panel in row]) for row in sheet.rows)
-        lines = tuple(_most_lines([panel.says for panel in row if panel.picture], sheet.panel) for row in sheet.rows)
+        lines = tuple(
+            max([text.count("\n") + 1 for text in _texts(row, sheet.panel) if text], default=0) for row in sheet.rows
+        )
         return cls(max(map(len, sheet.rows)), sheet.panel, heights, lines)
 
     @property
@@ -150,6 +152,17 @@ class _Grid:
 
     def down(self, head: float, foot: float) -> float:
         return self.top(len(self.heights), head) + foot
+
+
+def _texts(row: Sequence[Panel], width: float) -> list[str]:
+    """What stands below the pictures of a row, folded; a text runs on below the pictures that say nothing."""
+    texts, room = list[str](), 0.0
+    for panel in reversed(row):
+        room += width
+        says = panel.says if panel.picture else ""
+        texts.append(folded(says, room) if says else "")
+        room = 0.0 if says or panel.picture is None else room
+    return texts[::-1]
 
 
 def _aspect(panel: Panel) -> float:
@@ -167,14 +180,11 @@ def _figure(sheet: PictureGrid) -> Figure:
         return x / grid.across, 1 - (y + height) / down, width / grid.across, height / down
 
     for y, row in enumerate(sheet.rows):
-        for x, panel in enumerate(row):
+        for x, (panel, says) in enumerate(zip(row, _texts(row, sheet.panel), strict=True)):
             left, top = _GAP + x * (grid.width + _GAP), grid.top(y, head)
             _draw(figure, panel, sheet.panel, placed(left, top, grid.width, grid.heights[y]))
-            if panel.picture is not None and panel.says:
-                below = 1 - (top + grid.heights[y] + 0.04) / down
-                figure.text(
-                    left / grid.across, below, folded(panel.says, sheet.panel), va="top", fontsize=8, linespacing=1.25
-                )
+            below = 1 - (top + grid.heights[y] + 0.04) / down
+            figure.text(left / grid.across, below, says, va="top", fontsize=8, linespacing=1.25)
     for x, text in enumerate(sheet.heads[: grid.columns]):
         middle = (_GAP + x * (grid.width + _GAP) + grid.width / 2) / grid.across
         figure.text(middle, 1 - (head - 0.06) / down, folded(text, sheet.panel), ha="center", va="bottom", fontsize=9)
