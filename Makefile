@@ -88,7 +88,8 @@ bench: $(STAMP) $(PEERS)
 	$(BIN)/python -m tests.benchmarks.long_runs .benchmarks/long.json && \
 	$(BIN)/python -m tests.benchmarks.scaling .benchmarks/scaling.json && \
 	$(BIN)/python -m tests.benchmarks.performance .benchmarks/peers.json .benchmarks/growth.json .benchmarks/plain.json \
-		.benchmarks/bookkeeping.json .benchmarks/large.json .benchmarks/long.json .benchmarks/scaling.json && exit $$status
+		.benchmarks/bookkeeping.json .benchmarks/large.json .benchmarks/long.json .benchmarks/scaling.json && \
+	$(BIN)/python -m tests.benchmarks.films && exit $$status
 
 # the pages that are written from the code: methods, with a picture of all on one photograph, metrics, data, the gallery; about five minutes
 pages: $(STAMP)
