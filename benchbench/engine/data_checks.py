@@ -59,9 +59,23 @@ def refuse_without_truth(study: StudySpec, shards: Sequence[Shard]) -> list[str]
     }
     if lacking and (not study.suite or lacking.keys() == asking.keys()):
         truth = "either" if study.suite and "either" in lacking else next(iter(lacking))
-        raise BenchError(sentences[truth], where="metrics", hint=_HINTS[truth])
+        others = list(_with_boxes(study, shards)) if truth == "mask" else []
+        hint = f"The data have boxes, which {join_words(others)} takes" if others else _HINTS[truth]
+        raise BenchError(sentences[truth], where="metrics", hint=hint)
     suite = study.suite.plugin.name if study.suite else ""
     return [f"suite {suite}: {sentence}: not applicable" for sentence in sentences.values()]
+
+
+def _with_boxes(study: StudySpec, shards: Sequence[Shard]) -> Iterator[str]:
+    """Protocols of the metrics that need masks, which take boxes instead, where the data have boxes."""
+    if not any(_knows(shard, "box") for shard in shards):
+        return
+    for metric in study.metrics:
+        if metric.plugin.reading_of(metric.params).truth != "mask":
+            continue
+        for protocol, params in metric.plugin.protocols.items():
+            if metric.plugin.reading_of(metric.plugin.bind(params)).truth not in (None, "mask"):
+                yield f"{metric.plugin.name}@{protocol}"
 
 
 def image_cautions(shards: Sequence[Shard]) -> list[str]:

@@ -262,3 +262,12 @@ def test_a_score_by_sigmoid(images: Tensor, tmp_path: Path) -> None:
     assert table["value"].tolist() == pytest.approx(expected, abs=1e-4)
     starts = done.record.curves.query("metric == 'deletion' and x == 0").sort_values("sample")["y"].tolist()
     assert starts == pytest.approx(whole.tolist(), abs=1e-4)
+
+
+def test_a_metric_of_masks_names_its_protocol_of_boxes(images: Tensor, tmp_path: Path) -> None:
+    boxes = [torch.tensor([[4.0, 4.0, 20.0, 20.0]])] * 2
+    data = {"images": images[:2], "labels": [0, 1], "boxes": boxes}
+    study = bb.Study(models={"m": seeded(Small)}, datasets={"d": data}, methods=["random"],
+                     metrics=["energy_pointing_game"])  # fmt: skip
+    with pytest.raises(bb.BenchError, match="The data have boxes, which energy_pointing_game@scorecam-box takes"):
+        study.run(tmp_path / "run", report=False)
