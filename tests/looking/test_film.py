@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import gc
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import benchbench as bb
 from benchbench.attribution.method_maps import method_maps
 from benchbench.engine.progress import Silent
 from benchbench.looking.film import overlay_film as work
+from benchbench.looking.film import source
 from benchbench.looking.film.command import FilmRequest
 from benchbench.looking.film.drawing import FrameDrawing, Range
 from benchbench.looking.film.frame_maps import FrameExplainer, FrameMaps
@@ -75,17 +76,17 @@ def test_the_maps_are_the_methods_and_do_not_depend_on_the_batch(explainer: Fram
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 def test_frames_times_and_sound_are_those_of_the_source(explainer: FrameExplainer, tmp_path: Path, suffix: str) -> None:
-    source = film(tmp_path / "x.mp4", sound=True)
-    pictures = made(source, explainer, tmp_path / f"seen{suffix}")
+    origin = film(tmp_path / "x.mp4", sound=True)
+    pictures = made(origin, explainer, tmp_path / f"seen{suffix}")
     assert [each.size for each in pictures] == [(3 * 64, 48)] * len(UNEVEN)
     opened = open_film(tmp_path / f"seen{suffix}")
     times = [float(frame.time * opened.time_base) for frame in opened]
     assert np.diff(times) == pytest.approx(np.diff(UNEVEN) / 1000, abs=0.0015)
     assert opened.audio
-    heard = [packets(path) for path in (source, tmp_path / f"seen{suffix}")]
+    heard = [packets(path) for path in (origin, tmp_path / f"seen{suffix}")]
     assert heard[0] == heard[1]
     assert not (tmp_path / f"seen{suffix}.parts").exists()
-    assert not open_film(quiet(source, explainer, tmp_path / f"quiet{suffix}")).audio
+    assert not open_film(quiet(origin, explainer, tmp_path / f"quiet{suffix}")).audio
 
 
 def packets(path: Path) -> list[bytes]:
@@ -93,8 +94,8 @@ def packets(path: Path) -> list[bytes]:
         return [bytes(packet) for packet in container.demux(audio=0) if packet.size]
 
 
-def quiet(source: Path, explainer: FrameExplainer, out: Path) -> Path:
-    overlay_film(source, explainer, FilmOptions(out, Style(), sound=False), Told())
+def quiet(origin: Path, explainer: FrameExplainer, out: Path) -> Path:
+    overlay_film(origin, explainer, FilmOptions(out, Style(), sound=False), Told())
     return out
 
 
@@ -125,8 +126,8 @@ def test_an_interrupted_film_is_continued_and_is_the_same(
     explainer: FrameExplainer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scaling: str
 ) -> None:
     monkeypatch.setattr(work, "PART", 4)
-    source, words = film(tmp_path / "x.mp4"), {"scaling": scaling, "batch": 3}
-    whole = made(source, explainer, tmp_path / "whole.mp4", **words)
+    origin, words = film(tmp_path / "x.mp4"), {"scaling": scaling, "batch": 3}
+    whole = made(origin, explainer, tmp_path / "whole.mp4", **words)
     calls, explain = [], FrameExplainer.explain
 
     def stops(self: FrameExplainer, pictures: Sequence[Image.Image], numbers: Sequence[int]) -> FrameMaps:
@@ -137,10 +138,10 @@ def test_an_interrupted_film_is_continued_and_is_the_same(
 
     monkeypatch.setattr(FrameExplainer, "explain", stops)
     with pytest.raises(KeyboardInterrupt):
-        made(source, explainer, tmp_path / "seen.mp4", **words)
+        made(origin, explainer, tmp_path / "seen.mp4", **words)
     assert not (tmp_path / "seen.mp4").exists()
     options = FilmOptions(tmp_path / "seen.mp4", Style(), **words)  # type: ignore[arg-type]
-    done = overlay_film(source, explainer, options, Told())
+    done = overlay_film(origin, explainer, options, Told())
     assert (done.frames, done.resumed) == (10, 4)
     assert calls == [[0, 1, 2], [3], [4, 5, 6], [7], [4, 5, 6], [7], [8, 9]]
     again = [frame.picture for frame in open_film(tmp_path / "seen.mp4")]
@@ -148,14 +149,14 @@ def test_an_interrupted_film_is_continued_and_is_the_same(
 
 
 def test_parts_of_another_look_are_not_continued(explainer: FrameExplainer, tmp_path: Path) -> None:
-    source, out = film(tmp_path / "x.mp4", UNEVEN[:3]), tmp_path / "seen.mp4"
+    origin, out = film(tmp_path / "x.mp4", UNEVEN[:3]), tmp_path / "seen.mp4"
     parts = tmp_path / "seen.mp4.parts"
     parts.mkdir()
     with pytest.raises(bb.BenchError, match="it is not the parts of a film"):
-        made(source, explainer, out)
+        made(origin, explainer, out)
     (parts / "of.json").write_text("another film")
     (parts / "maps-000000.npz").write_text("stale")
-    done = overlay_film(source, explainer, FilmOptions(out, Style()), Told())
+    done = overlay_film(origin, explainer, FilmOptions(out, Style()), Told())
     assert (done.frames, done.resumed) == (3, 0)
 
 
@@ -163,12 +164,17 @@ def test_few_frames_are_in_memory_at_a_time(
     explainer: FrameExplainer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(work, "PART", 20)
-    most, draw = [0], FrameDrawing.draw
+    most, known, draw = [0], list[weakref.ref[FilmFrame]](), FrameDrawing.draw
+
+    def noted(time: int, picture: Image.Image) -> FilmFrame:
+        known.append(weakref.ref(frame := FilmFrame(time, picture)))
+        return frame
 
     def counting(self: FrameDrawing, *arguments: Any) -> Image.Image:
-        most[0] = max(most[0], sum(isinstance(each, FilmFrame) for each in gc.get_objects()))
+        most[0] = max(most[0], sum(frame() is not None for frame in known))
         return draw(self, *arguments)
 
+    monkeypatch.setattr(source, "FilmFrame", noted)
     monkeypatch.setattr(FrameDrawing, "draw", counting)
     made(film(tmp_path / "x.mp4", tuple(range(0, 40 * 60, 40))), explainer, tmp_path / "seen.mp4", batch=5)
     assert 1 <= most[0] <= 2 * 5 + 2
@@ -208,11 +214,11 @@ def test_a_mistake_is_one_line(place: Path, words: list[str], message: str) -> N
 
 def test_scaled_alike_the_highest_value_of_the_film_is_the_brightest(explainer: FrameExplainer, tmp_path: Path) -> None:
     """Against the maps of all frames, computed at once."""
-    source = film(tmp_path / "x.mp4", UNEVEN[:6], (56, 56))
-    frames = [frame.picture for frame in open_film(source)]
+    origin = film(tmp_path / "x.mp4", UNEVEN[:6], (56, 56))
+    frames = [frame.picture for frame in open_film(origin)]
     maps = explainer.explain(frames, range(6)).maps[0]
     options = FilmOptions(tmp_path / "seen.mkv", Style("map", "gray"), scaling="film")
-    overlay_film(source, explainer, options, Told())
+    overlay_film(origin, explainer, options, Told())
     seen = [np.asarray(f.picture, float)[20:, 56:112].mean((0, 1))[0] for f in open_film(tmp_path / "seen.mkv")]
     assert int(np.argmax(seen)) == int(np.argmax([m.mean() for m in maps]))
     single = saliency(torch.from_numpy(maps[:1]), (56, 56))
