@@ -173,26 +173,28 @@ def metric(
         raise BenchError(f"unknown truth {truth!r}", where=where, hint=nearest(truth, TRUTHS))
     return _adder(
         METRICS,
-        lambda f: MetricPlugin(
-            name,
-            f,
-            paper,
-            title,
-            needs=wanted,
-            higher_is_better=higher_is_better,
-            probes=probes,
-            views=views,
-            rivals=rivals,
-            protocols=protocols,
-            unit=unit,
-            family=family,
-            range=range,
-            equation=equation,
-            reading=reading,
-            ranks_only=ranks_only,
-            held_out=held_out,
-            pooled=pooled,
-            truth=truth,
+        lambda f: _titled(
+            MetricPlugin(
+                name,
+                f,
+                paper,
+                title,
+                needs=wanted,
+                higher_is_better=higher_is_better,
+                probes=probes,
+                views=views,
+                rivals=rivals,
+                protocols=protocols,
+                unit=unit,
+                family=family,
+                range=range,
+                equation=equation,
+                reading=reading,
+                ranks_only=ranks_only,
+                held_out=held_out,
+                pooled=pooled,
+                truth=truth,
+            )
         ),
     )
 

@@ -53,6 +53,12 @@ class _Earlier(_Shape):
     added: Texts
 
 
+class _Counts(_Shape):
+    ok: Count
+    failed: Count
+    not_applicable: Count
+
+
 class _Part(_Shape):
     created: str
 
@@ -247,7 +253,7 @@ class _Info(_Shape):
     merged: list[_Part] | None = None
     accuracy: list[_Accuracy]
     warnings: Texts
-    counts: dict[str, Count]
+    counts: _Counts
     work: _Work
     files: dict[Annotated[str, Field(pattern=FILE)], str] = {}
     suite: _Suite | None = None

@@ -54,6 +54,14 @@ def test_the_folders_are_valid(run: Path, suite: Path) -> None:
     assert outcome(shown, suite)
 
 
+def says_the_same(first: bytes, second: bytes) -> bool:
+    """Whether two files of JSON differ in nothing but spaces: the digest of run.json is of what it says."""
+    try:
+        return bool(json.loads(first) == json.loads(second))
+    except ValueError:
+        return False
+
+
 @tries(25)
 @given(data=st.data())
 def test_changed_bytes(data: st.DataObject, run: Path) -> None:
@@ -63,7 +71,8 @@ def test_changed_bytes(data: st.DataObject, run: Path) -> None:
     content = data.draw(changed_bytes([whole]))
     with changed(run, **{name: content}):
         result = outcome(shown, run)
-        assert isinstance(result, Exception) or content == whole or name.startswith("cells")
+        same = content == whole or (name == "run.json" and says_the_same(content, whole))
+        assert isinstance(result, Exception) or same or name.startswith("cells")
 
 
 @tries(20)

@@ -23,6 +23,7 @@ from ..sources.frame import Frame
 from ..sources.truth import Box
 from .archive import Archive
 from .class_spellings import imagenet_counterparts
+from .run_lengths import checked_mask
 
 COCO = Archive(
     "coco",
@@ -50,10 +51,7 @@ class Instances:
 
         union = torch.zeros(frame.stored, dtype=torch.bool)
         for known in self.segmentations:
-            if isinstance(known, Mapping) and isinstance(known["counts"], str):
-                runs = known
-            else:
-                runs = coder.frPyObjects(known, *frame.stored)
+            runs = coder.frPyObjects(checked_mask(known, frame.stored, self.label), *frame.stored)
             drawn = torch.from_numpy(coder.decode(coder.merge(runs) if isinstance(runs, list) else runs)) > 0
             if drawn.shape != union.shape:
                 message = f"the mask is {tuple(drawn.shape)} and its photograph {frame.stored}"
