@@ -16,7 +16,7 @@ from .schema import STATUSES, typed
 MOST_ROWS = 200_000_000
 _ROWS_PER_BYTE, _FEW_ROWS = 64, 1_000_000  # a table of less than one byte for so many rows is no run's
 _BYTES_PER_BYTE, _FEW_BYTES = 300, 1 << 28
-_PLACE = ("sample", "file", "row")  # of a map: none has a map without them
+_PLACE = ("sample", "file", "row", "cells", "distinct")  # of a map: none has a map without them
 _KNOWN = {"model": "models", "dataset": "datasets", "method": "methods"}  # columns, and the lists of run.json
 
 

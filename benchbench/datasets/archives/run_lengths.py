@@ -28,7 +28,7 @@ def checked_mask(known: Any, size: tuple[int, int], where: str) -> Any:
         if not isinstance(stated, (list, tuple)) or list(stated) != list(size):
             raise BenchError(f"the mask is {stated} and its photograph {size}", where=where)
         counts = known.get("counts")
-        lengths = run_lengths(counts, where) if isinstance(counts, str) else counts
+        lengths: Any = run_lengths(counts, where) if isinstance(counts, str) else counts
         if not _are_lengths(lengths) or sum(lengths) != size[0] * size[1]:
             raise BenchError("the run lengths of its mask are not those of its size", where=where)
         return {"size": list(size), "counts": list(lengths)}
