@@ -160,7 +160,7 @@ def _upright(frame: Any) -> Image.Image:
     if frame.width * frame.height > MAX_PIXELS:
         raise BenchError(f"a frame has {frame.width} x {frame.height} pixels", where="film", hint="Give a smaller film")
     pixels = frame.to_ndarray(format="rgb24")
-    turns = round(getattr(frame, "rotation", 0) / 90) % 4
+    turns = round(frame.rotation / 90) % 4
     return Image.fromarray(np.ascontiguousarray(np.rot90(pixels, turns)) if turns else pixels)
 
 
