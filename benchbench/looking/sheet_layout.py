@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import product
 from typing import Literal, TypeAlias, get_args
+
+from PIL import Image
 
 from ..errors import BenchError, nearest
 from ..viz.picture_grid import Panel, PictureGrid
@@ -59,14 +62,14 @@ class SheetLayout:
 
     def sheet(self) -> PictureGrid:
         """The picture, and beside it its maps; a row for each picture and for whatever the columns do not have."""
-        rows = tuple(tuple(self._row(sample, fixed)) for sample in self.looked.samples for fixed in self._rows())
+        rows = tuple(row for sample in self.looked.samples for row in self._rows_of(sample))
         heads = (_SEEN, *self._axes[self._across].values())
         if len(rows) == 1 and len(heads) > MOST_COLUMNS:
             rows, heads = _wrapped(rows[0], heads), ()
         bar = self.style.colours if self.style.shows_scale else ""
         return PictureGrid(rows, heads, bar, f"{self.looked.network}: saliency maps")
 
-    @property
+    @cached_property
     def _axes(self) -> Mapping[str, Mapping[str, str]]:
         """By axis, from names in the run to words on the sheet."""
         looked = self.looked
@@ -82,7 +85,7 @@ class SheetLayout:
         names = {each.name for sample in self.looked.samples if (each := self.looked.explained(sample, setting))}
         return names.pop() if len(names) == 1 else ""
 
-    @property
+    @cached_property
     def _across(self) -> str:
         if self.columns != AUTO:
             return self.columns
@@ -95,12 +98,16 @@ class SheetLayout:
         for names in product(*(self._axes[axis] for axis in down)):
             yield dict(zip(down, names, strict=True))
 
-    def _row(self, sample: str, fixed: Mapping[str, str]) -> Iterator[Panel]:
+    def _rows_of(self, sample: str) -> Iterator[tuple[Panel, ...]]:
         picture = self.looked.picture(sample)
+        for fixed in self._rows():
+            yield tuple(self._row(sample, picture, fixed))
+
+    def _row(self, sample: str, picture: Image.Image | None, fixed: Mapping[str, str]) -> Iterator[Panel]:
         yield Panel(picture, self._caption(sample, fixed), alt=f"{sample}, as the network sees it")
         for name in self._axes[self._across]:
             chosen = {**fixed, self._across: name}
-            yield self._panel(MapPlace(sample, chosen["classes"], chosen["layers"], chosen["methods"]))
+            yield self._panel(picture, MapPlace(sample, chosen["classes"], chosen["layers"], chosen["methods"]))
 
     def _caption(self, sample: str, fixed: Mapping[str, str]) -> str:
         """The picture's name, and what holds of the whole row."""
@@ -114,9 +121,8 @@ class SheetLayout:
     def _tells(self, axis: str, fixed: Mapping[str, str]) -> bool:
         return axis in fixed and len(self._axes[axis]) > 1
 
-    def _panel(self, place: MapPlace) -> Panel:
+    def _panel(self, picture: Image.Image | None, place: MapPlace) -> Panel:
         saliency_map = self.looked.map(place)
-        picture = self.looked.picture(place.sample)
         if saliency_map is None or picture is None:
             return Panel(None, self.looked.reason(place))
         lines = [self._class_line(place)] if self._across == "classes" else []

@@ -69,7 +69,7 @@ def typed_table(data: bytes, name: str, columns: dict[str, str], info: Mapping[s
         raise Damaged(f"{name} has no row")
     if "status" in columns:
         _refuse_unknown(set(table["status"].unique()), set(STATUSES), f"{name}: status")
-    for column in (*(("layer",) if "layer" in columns else ()), *(_PLACE if "row" in columns else ())):
+    for column in [*({"layer"} & columns.keys()), *(_PLACE if "row" in columns else ())]:
         if table[column].isna().any():
             raise Damaged(f"{name} has a row without {column}")
     for column, kind in columns.items():

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 from PIL import Image
 
+from ...attribution.captured_maps import gradients_of
 from ...attribution.layer_services import capture_batch
 from ...attribution.method_call import run_method
 from ...attribution.rounding import doubted
@@ -25,6 +26,7 @@ from ...network.scorer import Scorer, target_scores
 from ...network.targets import chooser
 from ...seeds import sample_seeds
 from ...study.choices import MethodChoice
+from ...study.plan import MapCell
 from ...study.spec import StudySpec, Target
 from ...types import INPUT, ModelSpec
 from ..class_words import targets_of
@@ -106,25 +108,21 @@ class FrameExplainer:
         images = torch.stack([prepare(picture, None, self.spec.preprocess)[0] for picture in pictures]).to(self.device)
         only = is_scored(self.spec.network)
         choose = chooser(self.target, [None] * len(pictures), only=only)
-        places = {self._place(method) for method in self.methods}
-        wanted: dict[str, set[str]] = {}
-        for method in self.methods:
-            if "gradient" in method.needs:
-                wanted.setdefault(method.explains, set()).add(self._place(method))
+        cells = [MapCell("", self._place(method), method, "") for method in self.methods]
         with eval_frozen(self.spec.network), torch.inference_mode(False):
             batch = capture_batch(
                 self.spec.network,
                 self.scorer,
                 images,
-                sorted(places),
+                sorted({cell.layer for cell in cells}),
                 choose,
-                gradient={score: sorted(names) for score, names in wanted.items()},
+                gradient=gradients_of(cells),
             )
             maps = []
-            for method in self.methods:
-                place = self._place(method)
-                seeds = sample_seeds(self.seed, f"{method.plugin.name}/{place}", [f"frame {n}" for n in numbers])
-                lent = batch.explaining(method.explains).layer(place, seeds)
+            for cell in cells:
+                method = cell.method
+                seeds = sample_seeds(self.seed, f"{method.plugin.name}/{cell.layer}", [f"frame {n}" for n in numbers])
+                lent = batch.explaining(method.explains).layer(cell.layer, seeds)
                 with as_bench_error("the method fails", where=f"{method.label} on {self.spec.name}"):
                     returned = run_method(method.plugin, doubted(lent), method.params)
                 maps.append(_finite(returned, method.label))

@@ -10,12 +10,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 
 from ...digests import digest
-from ...engine.progress import Progress
 from ...engine.time_left import Outlook
 from ...errors import BenchError, nearest
 from ...files import make_folder, publish, read
@@ -71,10 +70,6 @@ class FilmDone:
     frames: int
     damaged: int
     resumed: int
-
-
-class _Following(Progress, Protocol):
-    def follow(self, outlook: Outlook) -> None: ...
 
 
 def overlay_film(path: Path, explainer: FrameExplainer, options: FilmOptions, progress: Any) -> FilmDone:
