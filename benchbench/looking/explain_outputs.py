@@ -104,12 +104,12 @@ def _more(looked: Looked, files: Mapping[str, Path], outputs: Outputs) -> Iterat
     if outputs.boxes is not None:
         yield publish(outputs.boxes, coco_text(looked, objects, sizes, outputs.threshold), hint="Give another --boxes")
     if outputs.masks is not None:
-        write_masks(objects, outputs.masks)
+        write_masks(looked, objects, outputs.masks)
         yield outputs.masks
 
 
 def _lines(looked: Looked, files: Mapping[str, Path]) -> Iterator[str]:
     for sample in looked.samples:
-        for setting in looked.settings:
+        for setting in looked.targets:
             explained = looked.explained(sample, setting)
             yield f"{files[sample]}: {explained.words if explained else looked.why_not_read(sample)}"

@@ -16,6 +16,7 @@ from ..errors import BenchError
 from ..network.custom_score import is_scored
 from ..network.targets import pair_of
 from ..study.choices import ModelChoice
+from ..study.plan import named_targets
 from ..study.spec import StudySpec
 from ..types import Dataset, ModelSpec
 from .class_words import targets_of
@@ -89,4 +90,4 @@ def look(request: LookRequest, folder: Path, progress: Progress | None = None) -
     study, spec, title = request.study()
     run(study, folder, progress)
     classes = not is_scored(spec.network) and not any(map(pair_of, study.targets))
-    return Looked(read_run(folder), tuple(map(str, request.data.ids)), spec, title, classes)
+    return Looked(read_run(folder), tuple(map(str, request.data.ids)), spec, title, named_targets(DATA, study), classes)

@@ -12,6 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..results.record import Record, with_network_rows
+from ..study.spec import Target
 from ..types import ModelSpec
 from ..untrusted_picture import read_picture
 
@@ -66,6 +67,7 @@ class Looked:
     Args:
         samples: the pictures' names, in the order in which they were named.
         spec: the network; ``network``: its display name.
+        targets: by the data's names in the run, in the study's order, what is explained.
         classes: whether classes are explained, which have probabilities.
     """
 
@@ -73,12 +75,8 @@ class Looked:
     samples: tuple[str, ...]
     spec: ModelSpec
     network: str
+    targets: Mapping[str, Target]
     classes: bool
-
-    @cached_property
-    def settings(self) -> tuple[str, ...]:
-        """The data's names in the run: one for each target, in the study's order."""
-        return tuple(str(data["name"]) for data in self.record.info["datasets"])
 
     @cached_property
     def methods(self) -> Mapping[str, str]:
@@ -173,7 +171,7 @@ def every_place(looked: Looked) -> Sequence[MapPlace]:
     return [
         MapPlace(sample, setting, layer, method)
         for sample in looked.samples
-        for setting in looked.settings
+        for setting in looked.targets
         for layer in looked.layers
         for method in looked.methods
     ]

@@ -73,7 +73,8 @@ class SheetLayout:
     def _axes(self) -> Mapping[str, Mapping[str, str]]:
         """By axis, from names in the run to words on the sheet."""
         looked = self.looked
-        classes = {setting: setting.partition(", target ")[2] or "explained class" for setting in looked.settings}
+        several = len(looked.targets) > 1
+        classes = {name: str(target) if several else "explained class" for name, target in looked.targets.items()}
         return {
             "methods": looked.methods,
             "layers": {layer: layer for layer in looked.layers},

@@ -136,7 +136,7 @@ def coco_text(looked: Looked, objects: list[WeakObject], sizes: Mapping[str, tup
     return json.dumps(content, indent=1, allow_nan=False) + "\n"
 
 
-def write_masks(objects: list[WeakObject], folder: Path) -> list[Path]:
+def write_masks(looked: Looked, objects: list[WeakObject], folder: Path) -> list[Path]:
     """Write a PNG for each object, 255 inside and 0 outside, named by picture, method, layer and class.
 
     Raises:
@@ -147,12 +147,12 @@ def write_masks(objects: list[WeakObject], folder: Path) -> list[Path]:
     for number, each in enumerate(objects):
         out = io.BytesIO()
         Image.fromarray(each.region.astype(np.uint8) * 255).save(out, "PNG", optimize=True)
-        name = f"{number:04d}-{_plain(each.place)}.png"
+        name = f"{number:04d}-{_plain(each.place, str(looked.targets[each.place.setting]))}.png"
         paths.append(publish(folder / name, out.getvalue(), hint="Give another folder"))
     return paths
 
 
-def _plain(place: MapPlace) -> str:
+def _plain(place: MapPlace, target: str) -> str:
     """Letters, digits and dashes alone, so that no name leads out of the folder."""
-    text = "-".join([Path(place.sample).stem, place.method, place.layer, place.setting.partition(", target ")[2]])
+    text = "-".join([Path(place.sample).stem, place.method, place.layer, target])
     return "".join(letter if letter.isalnum() else "-" for letter in text).strip("-")[:90]
