@@ -21,10 +21,12 @@ class Contest:
         best: rows of the leaderboard with the best mean, controls apart; several when they tie; none when fewer
             than two methods can be compared.
         overlapping: rows of comparable methods whose interval overlaps that of the best.
-        above: rows of comparable controls with a better mean than the best.
+        above: rows of comparable controls with a better mean than every comparable method, also where there is only
+            one such method.
         incomparable: rows with a mean over other images than the fullest: neither best nor compared. All of them,
             where two rows are the fullest with different images.
         second: rows of comparable methods with the next mean; several when they tie; none where two share the best.
+        guards: rows of comparable controls; none where no method is comparable with them.
     """
 
     key: tuple[Any, ...]
@@ -33,6 +35,7 @@ class Contest:
     above: tuple[int, ...]
     incomparable: tuple[int, ...]
     second: tuple[int, ...] = ()
+    guards: tuple[int, ...] = ()
 
 
 def contests(
@@ -66,19 +69,26 @@ def _contest(key: tuple[Any, ...], rows: pd.DataFrame, higher: bool, controls: C
     same = (scored["images"] == fullest["images"].iloc[0]) if fullest["images"].nunique() == 1 else scored["n"] < 0
     is_control = scored["method"].isin(list(controls))
     fair, guards, incomparable = scored[same & ~is_control], scored[same & is_control], tuple(scored.index[~same])
-    if len(fair) < 2:
+    if fair.empty:
         return Contest(key, (), (), (), incomparable)
     top = _top(fair, higher)
+    above, compared = _ahead(guards, top, higher, digits), tuple(guards.index)
+    if len(fair) < 2:
+        return Contest(key, (), (), above, incomparable, guards=compared)
     is_best = _same(fair["mean"], top, digits)
     best, others = fair[is_best], fair[~is_best]
     second = (
         others[:0] if len(best) > 1 or others.empty else others[_same(others["mean"], _top(others, higher), digits)]
     )
     overlaps = (others["low"] <= best["high"].max()) & (others["high"] >= best["low"].min())
-    ahead = guards["mean"].round(digits) - round(top, digits)
-    above = guards.index[ahead > 0 if higher else ahead < 0]
-    rest = (tuple(others.index[overlaps]), tuple(above), incomparable, tuple(second.index))
+    rest = (tuple(others.index[overlaps]), above, incomparable, tuple(second.index), compared)
     return Contest(key, tuple(best.index), *rest)
+
+
+def _ahead(guards: pd.DataFrame, top: float, higher: bool, digits: int) -> tuple[int, ...]:
+    """Rows of controls whose mean is better than the best of the methods, when rounded."""
+    ahead = guards["mean"].round(digits) - round(top, digits)
+    return tuple(guards.index[ahead > 0 if higher else ahead < 0])
 
 
 def _top(rows: pd.DataFrame, higher: bool) -> float:

@@ -107,11 +107,6 @@ class Opening:
         return across_settings(self.marked, MOST_NAMES)
 
     @property
-    def passes(self) -> str:
-        """What the sanity check says of a metric that no control wins."""
-        return "passes" if self.board.uninformed else "no control"
-
-    @property
     def setup(self) -> str:
         return setup_of(self.board)
 

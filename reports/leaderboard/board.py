@@ -106,6 +106,11 @@ class Board:
         return {key: here for key, names in winners.items() if (here := [n for n in names if n in self.uninformed])}
 
     @cached_property
+    def guarded(self) -> frozenset[tuple[Any, ...]]:
+        """Comparisons in which a method and an uninformed control have means over the same images."""
+        return frozenset(c.key for c in self.contests if set(self.tidy.loc[list(c.guards), "method"]) & self.uninformed)
+
+    @cached_property
     def health(self) -> pd.DataFrame:
         return health(self.record.maps, self.record.results)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ...formatting import join_some, join_words, plural
@@ -13,6 +14,7 @@ from .marks import Marked
 from .verdicts import Against
 
 ALL_WORSE = "all others"
+PASSES = "passes"
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class Finding:
         level_with: the methods that do not differ significantly from the best, as text.
         beaten_by: controls that know nothing of the object or the network's reasons and have a better mean than every
             method: the metric fails the sanity check. Their names, as text.
+        unbeaten: what the sanity check says where no control beats every method, as text.
     """
 
     metric: Metric
@@ -34,6 +37,7 @@ class Finding:
     better_than: str
     level_with: str
     beaten_by: str
+    unbeaten: str
 
 
 def findings_of(marked: Marked, block: Block, most: int | None = None) -> tuple[Finding, ...]:
@@ -47,15 +51,29 @@ def findings_of(marked: Marked, block: Block, most: int | None = None) -> tuple[
 
 def _finding(marked: Marked, metric: Metric, contest: Contest | None, most: int | None) -> Finding:
     gamed = join_words(metric.gamed)
+    unbeaten = _unbeaten(marked.board, [] if contest is None else [contest])
     if contest is None or not contest.best:
-        return Finding(metric, (), "", "", "", gamed)
+        return Finding(metric, (), "", "", "", gamed, unbeaten)
     best = marked.board.tidy.loc[list(contest.best)]
     decimals = marked.board.decimals[contest.key]
     span = interval(best["low"].min(), best["high"].max(), decimals)
     value = f"{fixed(best['mean'].iloc[0], decimals)} {span}".strip()
     against = marked.verdicts.against(contest)
     names = tuple(map(str, best["method"]))
-    return Finding(metric, names, value, _worse(against, most), _level(against, most), gamed)
+    return Finding(metric, names, value, _worse(against, most), _level(against, most), gamed, unbeaten)
+
+
+def _unbeaten(board: Board, contests: Sequence[Contest]) -> str:
+    """What the sanity check says of comparisons in which no control beats every method.
+
+    Without a method and a control that have means over the same images, there is nothing to check.
+    """
+    checked = sum(contest.key in board.guarded for contest in contests)
+    if not board.uninformed:
+        return "no control"
+    if not checked:
+        return "not checked: no control has the same images as a method"
+    return PASSES if checked == len(contests) else f"{PASSES} in {checked} of {len(contests)}; the others: not checked"
 
 
 def _worse(against: Against, most: int | None) -> str:
@@ -82,6 +100,7 @@ class AcrossSettings:
         clear: in how many settings all other methods are significantly worse.
         beaten: in how many settings a control beats every method.
         settings: how many have a best method.
+        unbeaten: what the sanity check says where no control beats every method, as text.
     """
 
     metric: Metric
@@ -89,6 +108,7 @@ class AcrossSettings:
     clear: int
     beaten: int
     settings: int
+    unbeaten: str
 
 
 def across_settings(marked: Marked, most: int | None = None) -> tuple[AcrossSettings, ...]:
@@ -104,7 +124,8 @@ def _across(marked: Marked, metric: Metric, most: int | None) -> AcrossSettings:
     best = join_some([f"{name} {count}" for name, count in wins.most_common()], most)
     clear = sum(_clear(marked, contest) for contest in contests)
     beaten = sum(contest.key in board.gamed for contest in contests)
-    return AcrossSettings(metric, best, clear, beaten, sum(bool(contest.best) for contest in contests))
+    decided = sum(bool(contest.best) for contest in contests)
+    return AcrossSettings(metric, best, clear, beaten, decided, _unbeaten(board, contests))
 
 
 def _clear(marked: Marked, contest: Contest) -> bool:

@@ -28,6 +28,7 @@ from .marks import Marked
 from .verdicts import Against, counted
 
 FEW_IMAGES = 30
+UNDECIDED = "fewer than two methods have a mean over the same images, so none is called best."
 SANITY = "The metric fails the sanity check"
 
 
@@ -153,7 +154,7 @@ def _finding(marked: Marked, metric: Metric) -> str:
 def _one_setting(marked: Marked, contest: Contest, name: str) -> str:
     board = marked.board
     if not contest.best:
-        return f"{name}: fewer than two methods have a mean over the same images, so none is called best."
+        return " ".join([f"{name}: {UNDECIDED}", *_controls(board, contest)])
     tidy = board.tidy
     best = tidy.loc[list(contest.best)]
     decimals = board.decimals[contest.key]
@@ -212,14 +213,14 @@ def _many_settings(marked: Marked, contests: Sequence[Contest], name: str) -> st
     board = marked.board
     wins = Counter(method for contest in contests for method in board.tidy.loc[list(contest.best), "method"])
     decided = sum(bool(contest.best) for contest in contests)
+    beaten = sum(c.key in board.gamed for c in contests)
+    tail = f" {SANITY} in {plural(beaten, 'setting')}: a control beats every method." if beaten else ""
     if not decided:
-        return f"{name}: fewer than two methods have a mean over the same images, so none is called best."
+        return f"{name}: {UNDECIDED}{tail}"
     where = f"{plural(decided, 'setting')} (network × data × layer; ties count for each)"
     ranked = join_words(f"{method} {count}" for method, count in wins.most_common())
     clear = sum(_all_worse(marked, contest) for contest in contests)
-    beaten = sum(c.key in board.gamed for c in contests)
     winners = f"{plural(clear, 'setting')} {'has' if clear == 1 else 'have'}" if clear else "No setting has"
-    tail = f" {SANITY} in {plural(beaten, 'setting')}: a control beats every method." if beaten else ""
     return f"{name}: best in {where}: {ranked}. {winners} a significant winner (all others significantly worse).{tail}"
 
 

@@ -13,6 +13,7 @@ from benchbench.reports.html import document
 from benchbench.reports.latex import leaderboard as latex
 from benchbench.reports.leaderboard import summary
 from benchbench.reports.leaderboard.board import Board
+from benchbench.reports.leaderboard.findings import findings_of
 from benchbench.reports.leaderboard.marks import Marked
 from benchbench.reports.terminal.overview import Overview
 from benchbench.results.record import Record, with_network_rows
@@ -66,6 +67,39 @@ def test_the_mark_is_seen(won: Record) -> None:
     console.print(Overview(marked_of(won), verbose=True))
     assert console.export_text().count("fails sanity") == 1
     assert r"$^{\ddagger}$" in latex.render(marked_of(won))
+
+
+def lone_method(folder: Path, random: float | None) -> Record:
+    """A run of a single method and the control random, whose deletion is ``random``; None: random has no values."""
+    fake = Fake(methods=("gradcam",), controls=("random",), layers=("stage4",), quality=("deletion",))
+    record = fake_record(folder, fake)
+    rows = record.results.copy()
+    here = (rows["method"] == "random") & (rows["metric"] == "deletion")
+    if random is None:
+        return replace(record, results=rows[~here])
+    rows.loc[here, "value"] = random
+    return replace(record, results=rows)
+
+
+@pytest.mark.parametrize(
+    ("random", "fails", "unbeaten"),
+    [
+        (0.0001, "random", "passes"),
+        (0.9999, "", "passes"),
+        (None, "", "not checked: no control has the same images as a method"),
+    ],
+)
+def test_a_single_method_is_held_against_controls(
+    random: float | None, fails: str, unbeaten: str, tmp_path: Path
+) -> None:
+    marked = marked_of(lone_method(tmp_path, random))
+    (finding,) = findings_of(marked, marked.board.blocks[0])
+    assert (finding.best, finding.beaten_by, finding.unbeaten) == ((), fails, unbeaten)
+    says = "The control random has a better mean than every method: the metric fails the sanity check"
+    assert (says in " ".join(summary.findings(marked))) is bool(fails)
+    page = html_of(marked.board.record)
+    assert ("fails: random beats every method" in page) is bool(fails)
+    assert "heat-table" not in page, "a heat map of a single method compares nothing"
 
 
 @pytest.fixture(scope="module")

@@ -187,6 +187,22 @@ def test_a_control_is_never_best_and_is_named_where_it_is_ahead() -> None:
     assert contest.above == (2,)
 
 
+@pytest.mark.parametrize(
+    ("control", "higher", "ahead"),
+    [(0.1, False, True), (0.9, False, False), (0.9, True, True), (0.1, True, False), (0.55, False, False)],
+)
+def test_a_single_method_is_compared_with_controls(control: float, higher: bool, ahead: bool) -> None:
+    winners, contest = best(rows({"a": [0.5, 0.6], "random": [control, control]}), higher, controls=("random",))
+    assert not winners
+    assert contest.above == ((1,) if ahead else ())
+    assert contest.guards == (1,)
+
+
+def test_without_a_method_no_control_is_ahead() -> None:
+    winners, contest = best(rows({"random": [0.1, 0.1], "center": [0.2, 0.2]}), controls=("random", "center"))
+    assert (winners, contest.above, contest.guards) == (set(), (), ())
+
+
 def test_ties_are_all_best() -> None:
     assert best(rows({"a": [0.1, 0.2], "b": [0.2, 0.1], "c": [0.9, 0.9]}))[0] == {"a", "b"}
 
