@@ -18,7 +18,7 @@ from ..study.plan import MetricCell, Task
 from .cell_reader import CellReader
 
 Chosen: TypeAlias = Mapping[tuple[str, str], dict[str, Any]]  # by metric cell and sample: the entry that counts
-ALONE = "the threshold needs other images, and there are none"
+ALONE = "the threshold is chosen on the other half of the images, and that half is empty: take more images"
 
 
 def held_out_entries(tasks: Sequence[Task], read: CellReader, watch: PluginWatch) -> Chosen:
