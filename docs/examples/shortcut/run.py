@@ -92,7 +92,12 @@ def accuracy_rows(before: bb.Run, after: bb.Run) -> Iterator[dict[str, object]]:
             counted = next(each for each in run.record.info["accuracy"] if each["dataset"] == data)
             right, shown = counted["right"], counted["labelled"]
             low, high = proportion_confint(right, shown, method="wilson")
-            row |= {when: right / shown, f"{when} low": low, f"{when} high": high, f"{when} right": f"{right} of {shown}"}
+            row |= {
+                when: right / shown,
+                f"{when} low": low,
+                f"{when} high": high,
+                f"{when} right": f"{right} of {shown}",
+            }
         yield row
 
 
@@ -127,7 +132,7 @@ def main(words: list[str] | None = None, run: Callable[[list[str], Path], None] 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--small", action="store_true", help="few pictures, to see that everything runs")
     parser.add_argument("--work", type=Path, default=Path("runs/shortcut"), help="where the commands are run")
-    parser.add_argument("--out", type=Path, default=HERE, help="folder of table.md, table.csv, before.jpg and after.jpg")
+    parser.add_argument("--out", type=Path, default=HERE, help="folder of the table and of both figures")
     options = parser.parse_args(words)
     follow(options.work, options.small, run)
     results = table(options.work)
