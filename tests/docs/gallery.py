@@ -80,8 +80,8 @@ PAGES = (
         "geese.jpg",
         "--methods gradcam,gradcam++,layercam,scorecam --scores",
         "Three geese, and a network that is sure of the class. All four maps are highest beside the left goose; the "
-        "other two have lower values. Grad-CAM++, whose paper aims at several instances of a class, differs little from "
-        "Grad-CAM here. Deletion and insertion stand below each map. One photograph is no proof: the suite "
+        "other two have lower values. Grad-CAM++, whose paper aims at several instances of a class, differs little "
+        "from Grad-CAM here. Deletion and insertion stand below each map. One photograph is no proof: the suite "
         "[`weaknesses`](../suites/weaknesses.md) asks the question with scenes whose truth is known.",
     ),
     GalleryPage(
