@@ -13,7 +13,7 @@ from .test_links import broken
 
 CELLS = 15
 LARGEST = 500_000  # bytes of the file
-PLACE = re.compile(r"(?<![\w.:/])/(?:home|root|tmp|usr|opt|mnt|work|Users|private|var)/|[A-Z]:\\\\|site-packages")
+PLACE = re.compile(r"(?<![\w.:/])/(?:home|root|tmp|usr|opt|mnt|work|Users|private|var)/|[A-Z]:\\|site-packages")
 
 
 @pytest.fixture(scope="module")
