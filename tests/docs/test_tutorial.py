@@ -26,10 +26,14 @@ def outputs(notebook: Any) -> list[Any]:
 
 
 def texts(notebook: Any) -> list[str]:
-    """What the outputs say, without pictures."""
-    streams = [output.text for output in outputs(notebook) if output.output_type == "stream"]
-    shown = [output.data for output in outputs(notebook) if "data" in output]
-    return streams + [str(text) for data in shown for kind, text in data.items() if not kind.startswith("image/")]
+    """What the outputs say, in order, without pictures."""
+    return [text for output in outputs(notebook) for text in _texts(output)]
+
+
+def _texts(output: Any) -> list[str]:
+    if output.output_type == "stream":
+        return [output.text]
+    return [str(text) for kind, text in output.get("data", {}).items() if not kind.startswith("image/")]
 
 
 def complaints(notebook: Any) -> list[Any]:

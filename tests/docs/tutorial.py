@@ -25,6 +25,7 @@ from .pages import ROOT
 FILE = ROOT / "docs" / "tutorial.ipynb"
 EXECUTED = "executed_sources"  # in the notebook's metadata: the digest of the code that its outputs are of
 SMALL = {"samples=20": "samples=3"}  # for a quick look: what each text of the code is replaced by
+QUIET = "ignore:IProgress not found"  # tqdm asks for ipywidgets, which no cell needs; its warning names a path
 TIMEOUT = 1800  # seconds for a cell, also on a busy machine
 
 
@@ -75,7 +76,8 @@ def executed(notebook: Any, folder: Path) -> Any:
         coalesce_streams=True,
         resources={"metadata": {"path": str(folder)}},
     )
-    client.execute(env={**os.environ, **places, "PYTHONPATH": os.pathsep.join(paths)})
+    settings = {"PYTHONPATH": os.pathsep.join(paths), "PYTHONWARNINGS": QUIET}
+    client.execute(env={**os.environ, **places, **settings})
     return copy
 
 
