@@ -72,15 +72,15 @@ def follow(folder: Path, small: bool, run: Callable[[list[str], Path], None]) ->
 
 def share_rows(before: bb.Run, after: bb.Run) -> Iterator[dict[str, object]]:
     """The mean share of the maps before and after, and the difference, each with its 95 % interval."""
-    pairs = before.versus(after).set_index(["dataset", "method"])
-    boards = [run.leaderboard().set_index(["dataset", "method"]) for run in (before, after)]
+    pairs = before.versus(after).set_index(["dataset", "method"]).to_dict("index")
+    boards = [run.leaderboard().set_index(["dataset", "method"]).to_dict("index") for run in (before, after)]
     for data, measured in SHARES.items():
         for method, title in MAPS.items():
             row: dict[str, object] = {"measured": measured, "row": title}
             for when, board in zip(("before", "after"), boards, strict=True):
-                cell = board.loc[(data, method)]
+                cell = board[data, method]
                 row |= {when: cell["mean"], f"{when} low": cell["low"], f"{when} high": cell["high"]}
-            pair = pairs.loc[(data, method)]
+            pair = pairs[data, method]
             yield row | {"change": pair["mean_difference"], "change low": pair["low"], "change high": pair["high"]}
 
 
