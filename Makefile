@@ -10,7 +10,7 @@ WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
 
 GUARDED := embedded methods middle small metrics odd dense variants libraries
 
-.PHONY: demo test lint types guard guard-update guard-run suites proof kill fuzz again bench pages conformance audit zoo bias clean
+.PHONY: demo test lint types notebook notebook-check guard guard-update guard-run suites proof kill fuzz again bench pages conformance audit zoo bias clean
 
 demo: $(DEMO)
 	$(BIN)/benchbench run
@@ -24,6 +24,13 @@ lint: $(STAMP)
 
 types: $(STAMP)
 	$(BIN)/mypy benchbench tests
+
+# executes docs/tutorial.ipynb: notebook writes its outputs anew, notebook-check only sees that no cell fails; a minute
+notebook: $(STAMP)
+	$(BIN)/python -m tests.docs.tutorial
+
+notebook-check: $(STAMP)
+	$(BIN)/python -m tests.docs.tutorial --check
 
 # our own gate: the embedded study and eight more against what they said when their baselines were made; each on one
 # thread, as the baselines were: more threads add in another order, and two pixels that are equal but for rounding swap

@@ -9,8 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image, ImageOps
+from PIL import Image
 from skimage import data
+
+from benchbench.datasets.builtin.photos import photos
 
 from ..cli.commands import benchbench
 
@@ -51,7 +53,7 @@ class GalleryPage:
 SOURCES = {
     "cat.jpg": "`skimage.data.chelsea()`",
     "coffee.jpg": "`skimage.data.coffee()`",
-    "two-cats.jpg": "`skimage.data.chelsea()` and its mirror image below it",
+    "geese.jpg": "`imagenet_15_99` of the data set [`photos`](../data/README.md)",
 }
 PAGES = (
     GalleryPage(
@@ -75,10 +77,12 @@ PAGES = (
     GalleryPage(
         "several-instances",
         "Several instances of one class",
-        "two-cats.jpg",
+        "geese.jpg",
         "--methods gradcam,gradcam++,layercam,scorecam --scores",
-        "Does a map show both animals, or the one that the network needs? Deletion and insertion stand below each map. "
-        "The suite [`weaknesses`](../suites/weaknesses.md) asks the question with scenes whose truth is known.",
+        "Three geese, and a network that is sure of the class. All four maps are highest beside the left goose; the "
+        "other two have lower values. Grad-CAM++, whose paper aims at several instances of a class, differs little "
+        "from Grad-CAM here. Deletion and insertion stand below each map. One photograph is no proof: the suite "
+        "[`weaknesses`](../suites/weaknesses.md) asks the question with scenes whose truth is known.",
     ),
     GalleryPage(
         "twenty-methods",
@@ -93,13 +97,12 @@ PAGES = (
 
 def photographs(folder: Path) -> None:
     """Write the photographs that the commands read."""
+    geese = photos()
+    picture = geese[geese.ids.index("imagenet_15_99")].image
+    assert isinstance(picture, Image.Image)
     cat, coffee = Image.fromarray(data.chelsea()), Image.fromarray(data.coffee())
-    face = cat.crop((0, 40, cat.width, 40 + cat.width // 2))
-    both = Image.new("RGB", (face.width, 2 * face.height))
-    both.paste(face, (0, 0))
-    both.paste(ImageOps.mirror(face), (0, face.height))
-    for name, picture in (("cat.jpg", cat), ("coffee.jpg", coffee), ("two-cats.jpg", both)):
-        picture.save(folder / name, quality=92)
+    for name, each in (("cat.jpg", cat), ("coffee.jpg", coffee), ("geese.jpg", picture)):
+        each.convert("RGB").save(folder / name, quality=92)
 
 
 def index() -> str:
