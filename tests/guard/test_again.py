@@ -21,7 +21,7 @@ def net():
     return Small().eval()
 """
 STUDY = """models: ["{net}:net"]
-datasets: [photos]
+datasets: [shapes]
 layers: [relu]
 methods: [gradcam, random]
 metrics: [average_drop]
