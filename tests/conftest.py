@@ -6,19 +6,19 @@ import gc
 import os
 
 os.environ.setdefault("MPLBACKEND", "Agg")
+gc.disable()  # until all tests are collected
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator  # noqa: E402
+from typing import Any  # noqa: E402
 
-import pytest
-import torch
-from torch import Tensor
+import pytest  # noqa: E402
+import torch  # noqa: E402
+from torch import Tensor  # noqa: E402
 
-from benchbench.registry import DATASETS, METHODS, METRICS, MODELS, SUITES, Registry
+from benchbench.registry import DATASETS, METHODS, METRICS, MODELS, SUITES, Registry  # noqa: E402
 
 pytest_plugins = ["pytester"]  # sessions of pytest inside a test
 torch.set_num_threads(1)
-gc.disable()  # until all tests are collected
 
 
 def pytest_collection_finish() -> None:

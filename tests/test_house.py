@@ -29,6 +29,7 @@ FILES = (
     "per_image",
     "plugin_guard",
     "processors",
+    "quick_imports",
     "seeds",
     "untrusted_picture",
 )
@@ -56,7 +57,17 @@ MAY = {
     "stats": GROUND | {"results"},
 }
 NO_TORCH = {"registry", "results", "stats", "reports", "cli", "regression", "digests", "errors", "files", "formatting"}
-NO_TORCH |= {"console", "paths", "processors", "remote", "seeds", "untrusted_picture", "vocabulary", "pytest_plugin"}
+NO_TORCH |= {
+    "console",
+    "paths",
+    "processors",
+    "quick_imports",
+    "remote",
+    "seeds",
+    "untrusted_picture",
+    "vocabulary",
+    "pytest_plugin",
+}
 
 TORCHLESS_FILES = {
     ("study", "spec.py"),
