@@ -7,6 +7,8 @@ STAMP := $(VENV)/.installed-dev
 DEMO := $(VENV)/.installed-demo
 PEERS := $(VENV)/.installed-peers
 WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
+# bytecode is kept, whatever the environment says: hundreds of processes would compile benchbench anew
+export PYTHONDONTWRITEBYTECODE :=
 
 GUARDED := embedded methods middle small metrics odd dense variants libraries
 

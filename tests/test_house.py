@@ -29,6 +29,7 @@ FILES = (
     "per_image",
     "plugin_guard",
     "processors",
+    "quick_imports",
     "seeds",
     "untrusted_picture",
 )
@@ -56,7 +57,17 @@ MAY = {
     "stats": GROUND | {"results"},
 }
 NO_TORCH = {"registry", "results", "stats", "reports", "cli", "regression", "digests", "errors", "files", "formatting"}
-NO_TORCH |= {"console", "paths", "processors", "remote", "seeds", "untrusted_picture", "vocabulary", "pytest_plugin"}
+NO_TORCH |= {
+    "console",
+    "paths",
+    "processors",
+    "quick_imports",
+    "remote",
+    "seeds",
+    "untrusted_picture",
+    "vocabulary",
+    "pytest_plugin",
+}
 
 TORCHLESS_FILES = {
     ("study", "spec.py"),
@@ -175,6 +186,9 @@ STEPS = {  # imported in this order; before a step, only what the steps before i
     "report": "import benchbench.results.schema, benchbench.stats\n"
     "from benchbench.reports import leaderboard_files\nfrom benchbench.reports.html import document",
     "run": "import benchbench\ntry:\n    benchbench.Run.load('none')\nexcept benchbench.BenchError:\n    pass",
+    "study": "from benchbench.study.spec import StudySpec as S\nimport benchbench.engine.runner\n"
+    "net = 'tests/engine/workers/quick_network.py:net'\n"
+    "S(models=[net], datasets=['shapes'], methods=['gradcam'], metrics=['passes'])",
     "photos": "import benchbench.datasets as d\nd.photos.photos().ids",
 }
 
@@ -206,6 +220,12 @@ def test_a_run_is_read_without_torch(loaded: dict[str, set[str]]) -> None:
     """It takes 500 MB, a quarter of what the report of 2,000,000 rows may take."""
     assert "benchbench.api.run" in loaded["run"]
     assert "torch" not in loaded["run"]
+
+
+def test_a_study_of_a_user_s_network_does_not_wait_for_torchvision(loaded: dict[str, set[str]]) -> None:
+    """It takes as long to import as torch."""
+    assert {"torch", "benchbench.methods"} <= loaded["study"]
+    assert "torchvision" not in loaded["study"]
 
 
 DRAWING = {"benchbench.reports.html.document", "benchbench.suites.builtin_suites"}

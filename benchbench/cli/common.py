@@ -17,6 +17,7 @@ from ..console import plain_console
 from ..errors import BenchError
 from ..formatting import plural
 from ..paths import expanded
+from ..quick_imports import quick_imports
 from ..remote.run_url import without_secrets
 from .again import is_run, keys_of
 from .output import say, screen
@@ -143,6 +144,17 @@ def study_of(
     overrides: dict[str, Any],
 ) -> Any:
     """The study of a file, or of a suite, or the embedded one, with the given options in place of its keys."""
+    with quick_imports():
+        return _study_of(file, plugins, listed, single, overrides)
+
+
+def _study_of(
+    file: Path | None,
+    plugins: list[Path] | None,
+    listed: dict[str, str | None],
+    single: dict[str, str | None],
+    overrides: dict[str, Any],
+) -> Any:
     from ..api.study import Study
     from ..registry import load_file
     from ..study.spec import read_yaml

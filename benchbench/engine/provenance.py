@@ -7,6 +7,7 @@ import math
 import platform
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -264,7 +265,9 @@ def _metric(choice: MetricChoice) -> dict[str, Any]:
     }
 
 
-def _versions() -> dict[str, str]:
+@cache
+def _versions() -> Mapping[str, str]:
+    """Of the libraries, read once: what this process has imported stays as it is."""
     versions = {}
     for name in PACKAGES:
         try:

@@ -9,6 +9,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -74,7 +75,8 @@ def beside(file: Path) -> Iterator[None]:
     """
     folder = file.resolve().parent
     aside = f"{_ASIDE}{_digest(folder)}."
-    hidden = {key: module for key, module in sys.modules.items() if _hides(key, module, folder)}
+    there = _importable(folder)
+    hidden = {key: module for key, module in sys.modules.items() if _hides(key, module, folder, there)}
     for key in hidden:
         del sys.modules[key]
     for key in [key for key in sys.modules if key.startswith(aside)]:
@@ -101,25 +103,39 @@ def _put_back(folder: Path, aside: str, hidden: dict[str, ModuleType]) -> None:
     sys.modules.update(hidden)
 
 
-def _hides(name: str, module: ModuleType, folder: Path) -> bool:
-    """Whether it stands beside another user's file, or has the name of a module in this folder."""
-    top, file = name.partition(".")[0], _file(module)
-    if file is None or top.startswith((_USER, _ASIDE)) or top in ("benchbench", "__main__"):
+def _importable(folder: Path) -> set[str]:
+    """The names of the modules and packages in a folder."""
+    packages = {file.parent.name for file in folder.glob("*/__init__.py")}
+    return packages | {file.stem for file in folder.glob("*.py") if file.is_file()}
+
+
+def _hides(name: str, module: ModuleType, folder: Path, there: set[str]) -> bool:
+    """Whether it stands beside another user's file, or has the name of a module in this folder.
+
+    Args:
+        there: what can be imported from the folder.
+    """
+    top = name.partition(".")[0]
+    if top.startswith((_USER, _ASIDE)) or top in ("benchbench", "__main__"):
         return False
-    if is_library(file) or _within(module, folder):
-        return False
-    there = (folder / f"{top}.py").is_file() or (folder / top / "__init__.py").is_file()
-    return there or _MARK in vars(module)
+    around = _folders(_file(module))
+    return bool(around) and folder not in around and (top in there or _MARK in vars(module))
 
 
 def _within(module: ModuleType, folder: Path) -> bool:
-    file = _file(module)
-    return file is not None and not is_library(file) and folder in file.resolve().parents  # resolving is the slow part
+    return folder in _folders(_file(module))
 
 
-def _file(module: ModuleType) -> Path | None:
+def _file(module: ModuleType) -> str:
     file = getattr(module, "__dict__", {}).get("__file__")  # asked so, a module that loads itself lazily stays asleep
-    return Path(file) if isinstance(file, str) else None
+    return file if isinstance(file, str) else ""
+
+
+@cache
+def _folders(file: str) -> frozenset[Path]:
+    """Those around a module's file; none of a library's. All modules are asked whenever a user's file is called."""
+    path = Path(file)
+    return frozenset() if not file or is_library(path) else frozenset(path.resolve().parents)
 
 
 def _failed(path: str | Path, file: Path, error: BaseException) -> BenchError:

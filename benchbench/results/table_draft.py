@@ -59,6 +59,5 @@ class TableDraft:
     def _column(self, name: str, kind: str) -> pd.Series[Any]:
         whole = np.concatenate(self._blocks[name])
         if kind == "string":
-            texts = pd.Categorical.from_codes(whole, pd.Index(list(self._texts[name]), dtype="string"))
-            return pd.Series(texts).astype("string")
+            return pd.Series(pd.array(list(self._texts[name]), dtype="string").take(whole, allow_fill=True))
         return pd.Series(whole).astype("Int64") if kind == "Int64" else pd.Series(whole)

@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import brentq
 from scipy.special import ndtri
 
 from .mean_ranks import mean_ranks
@@ -74,6 +73,7 @@ def roc_area(positive: ArrayLike, negative: ArrayLike) -> tuple[float, float, fl
     area = float(((difference > 0) + (difference == 0) / 2).mean())
     if m + n < 4:
         return area, math.nan, math.nan
+    from scipy.optimize import brentq  # takes half a second
 
     def excess(t: float) -> float:
         spread = t * (1 - t) * (1 + ((m + n) / 2 - 1) * ((1 - t) / (2 - t) + t / (1 + t))) / (m * n)

@@ -10,7 +10,6 @@ from functools import lru_cache
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import brentq
 from scipy.special import ndtr, ndtri, owens_t
 
 from .leaderboards import CONTEST
@@ -61,6 +60,8 @@ def smallest_visible_effect(methods: int, images: int, power: float = POWER) -> 
     """
     if images < fewest_images(methods) or _power(images, LARGEST, methods) < power:
         return math.inf
+    from scipy.optimize import brentq  # takes half a second
+
     return float(brentq(lambda effect: _power(images, effect, methods) - power, 0.0, LARGEST, xtol=1e-9))
 
 

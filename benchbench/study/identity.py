@@ -15,7 +15,7 @@ from ..registry.plugin import Plugin
 # Plugins and networks have digests of their own.
 NO_NUMBERS = (
     *("__init__.py", "__main__.py", "pytest_plugin.py", "files.py", "formatting.py", "processors.py"),
-    "console.py",
+    *("console.py", "quick_imports.py"),
     *(
         "api/",
         "audit/",

@@ -110,7 +110,7 @@ class StudySpec(BaseModel):
     @field_validator("models", mode="before")
     @classmethod
     def _models(cls, models: Any) -> tuple[ModelChoice, ...]:
-        return read_each("models", models, _model, MODELS.members)
+        return read_each("models", models, _model, _model_members)
 
     @field_validator("datasets", mode="before")
     @classmethod
@@ -215,6 +215,11 @@ def _model(item: Any) -> ModelChoice:
         return ModelChoice(user, value=item)
     choice = _named_model(item)
     return replace(choice, label=user) if user else choice
+
+
+def _model_members(item: Any) -> tuple[Any, ...]:
+    """As ``MODELS.members``. FILE.py:function is no group, so that the registry, which takes seconds, is not loaded."""
+    return (item,) if isinstance(item, str) and ".py:" in item else MODELS.members(item)
 
 
 def _named_model(item: Any) -> ModelChoice:

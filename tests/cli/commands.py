@@ -49,11 +49,12 @@ class Command:
 
 # each command has a process of its own, from its first word to the flush of its output when the interpreter ends
 _FORKING = """
-import json, os, sys
+import gc, json, os, sys
 from pathlib import Path
 import benchbench.api.study
 from benchbench.cli import main
 
+gc.freeze()  # a child that ends visits no object of the parent, whose pages would be copied
 folder, codes = Path(sys.argv[1]), []
 for k, (words, unread) in enumerate(json.loads((folder / "commands.json").read_text())):
     child = os.fork()

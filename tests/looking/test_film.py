@@ -163,7 +163,7 @@ def test_parts_of_another_look_are_not_continued(explainer: FrameExplainer, tmp_
 def test_few_frames_are_in_memory_at_a_time(
     explainer: FrameExplainer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(work, "PART", 20)
+    monkeypatch.setattr(work, "PART", 10)
     most, known, draw = [0], list[weakref.ref[FilmFrame]](), FrameDrawing.draw
 
     def noted(time: int, picture: Image.Image) -> FilmFrame:
@@ -176,8 +176,8 @@ def test_few_frames_are_in_memory_at_a_time(
 
     monkeypatch.setattr(source, "FilmFrame", noted)
     monkeypatch.setattr(FrameDrawing, "draw", counting)
-    made(film(tmp_path / "x.mp4", tuple(range(0, 40 * 60, 40))), explainer, tmp_path / "seen.mp4", batch=5)
-    assert 1 <= most[0] <= 2 * 5 + 2
+    made(film(tmp_path / "x.mp4", tuple(range(0, 40 * 25, 40))), explainer, tmp_path / "seen.mp4", batch=3)
+    assert 1 <= most[0] <= 2 * 3 + 2
 
 
 def test_the_command(place: Path) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch._inductor import config as inductor
 
 import benchbench as bb
 from benchbench.errors import BenchError
@@ -64,7 +65,8 @@ def test_a_half_copy_without_finite_answers_is_an_error(images: Tensor) -> None:
 @compiler
 def test_a_compiled_copy_gives_the_same_logits_at_one_size(images: Tensor) -> None:
     network = seeded(Pooled)
-    prepared = prepare(network, images, compiled=True, batch=4)
+    with inductor.patch(compile_threads=1):  # no processes that compile, each of which imports torch
+        prepared = prepare(network, images, compiled=True, batch=4)
     assert prepared.used
     assert prepared.compiled
     assert prepared.difference is not None

@@ -18,8 +18,9 @@ from loky import ProcessPoolExecutor
 from ...containment.hang_record import HangRecord, LastCall, last_call
 from ...errors import message_of
 from .order import LOOK, ShardJob, ShardResult, Withdrawn, WorkerLost, WorkOrder, lost_worker
+from .process_start import begin
 from .scratch_folder import ScratchFolder
-from .worker import ShardWorker, end_with_command, ignore_signals
+from .worker import ShardWorker
 
 _ORDER = "order"
 _WORKER = "worker-"  # in front of the id of a process: the folder that it writes into
@@ -105,12 +106,6 @@ class LocalPool:
     def close(self) -> None:
         self._executor.shutdown(kill_workers=True)
         self._folder.close()
-
-
-def begin() -> None:
-    """In a process of the pool, before its first shard."""
-    ignore_signals()
-    end_with_command()
 
 
 def start_seconds() -> float:

@@ -27,6 +27,7 @@ from benchbench.results.run_log import last_events
 from benchbench.study.spec import StudySpec
 
 IMAGES = 70  # three shards
+NET = f"{Path(__file__).with_name('quick_network.py')}:net"
 MANY = {"samples": 8 * 32 + 1, "processes": 5}  # nine shards, and room for two workers
 PLUGIN = '''
 """A method whose first call does something to its process."""
@@ -77,7 +78,7 @@ HUNG = (
 
 
 def study(name: str, **keys: Any) -> StudySpec:
-    keys = {"models": ["zoo_mobile"], "datasets": ["shapes"], "methods": ["gradcam", name], "samples": IMAGES, **keys}
+    keys = {"models": [NET], "datasets": ["shapes"], "methods": ["gradcam", name], "samples": IMAGES, **keys}
     return StudySpec(metrics=["sparseness"], workers=0, **keys)
 
 
@@ -120,10 +121,11 @@ def test_a_worker_imports_the_files_of_its_study_alone(plugin: Callable[..., Pat
     plugin("twice", "pass")
     plugin("twice", "pass")
     plugin("another", "pass")
-    nested = study("gradcam", methods=[{"name": "smoothed", "of": "twice"}])
-    for each in (study("twice"), nested):
+    zoo = {"models": ["zoo_mobile"]}
+    nested = study("gradcam", methods=[{"name": "smoothed", "of": "twice"}], **zoo)
+    for each in (study("twice", **zoo), nested):
         assert files_of(pickled(each)) == (str(tmp_path / "twice-1.py"),)
-    assert not files_of(pickled(study("gradcam++")))
+    assert not files_of(pickled(study("gradcam++", **zoo)))
 
 
 def rows(name: str, folder: Path, **keys: Any) -> pd.DataFrame:
