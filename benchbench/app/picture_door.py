@@ -79,11 +79,11 @@ def sent_picture(payload: Any, folder: Path) -> SentPicture:
 
 def _file_name(text: Any) -> str:
     """The last part of a name as a browser says it, in letters that can be shown."""
-    name = PureWindowsPath(PurePosixPath(safe(str(text))).name).name
+    name = safe(PureWindowsPath(PurePosixPath(str(text)).name).name)
     stem, dot, suffix = name.rpartition(".")
     if len(name) > _LONGEST_NAME:
         name = f"{(stem or suffix)[: _LONGEST_NAME - 10]}{dot}{suffix[:9]}"
-    return name or "picture"
+    return name if name.strip(". ") else "picture"
 
 
 def camera_frame(payload: Any) -> Image.Image:
