@@ -7,14 +7,14 @@ from typing import Any
 
 from ..errors import BenchError
 from .app_question import method_choices
-from .desk import RULES, Desk
 from .map_cards import message
+from .visitor_desk import RULES, VisitorDesk
 
 EVERY = 0.1  # seconds between frames that the browser offers; it offers the next when the former is done
 _VISITORS = 8  # that may stream at a time; they take turns
 
 
-def live_panel(gr: Any, desk: Desk, network: Any) -> Callable[[], None]:
+def live_panel(gr: Any, desk: VisitorDesk, network: Any) -> Callable[[], None]:
     """Lay out the tab; as ``maps_panel``."""
     with gr.Row():
         with gr.Column(scale=2, min_width=300):

@@ -9,13 +9,13 @@ from ..errors import BenchError
 from ..viz.style import COLOURS
 from .app_question import DEFAULT_METHODS, AppQuestion, method_choices
 from .command_lines import FIRST_DATA, data_choices
-from .desk import RULES, Desk
 from .map_cards import message
+from .visitor_desk import RULES, VisitorDesk
 
 _STYLES = (("overlay", "overlay"), ("contours", "contour"), ("highest 20 %", "top"), (f"map in {COLOURS}", "map"))
 
 
-def maps_panel(gr: Any, desk: Desk, network: Any) -> Callable[[], None]:
+def maps_panel(gr: Any, desk: VisitorDesk, network: Any) -> Callable[[], None]:
     """Lay out the tab.
 
     Args:
@@ -54,7 +54,7 @@ def maps_panel(gr: Any, desk: Desk, network: Any) -> Callable[[], None]:
                 run = gr.Code(language="shell", wrap_lines=True, label="On a data set", elem_id="run-command")
                 python = gr.Code(language="python", wrap_lines=True, label="In Python", elem_id="python-lines")
     asked = [network, picture, methods, layers, classes, scores, style]
-    said = [network, picture, methods, layers, classes, scores, data, path]
+    repeated = [network, picture, methods, layers, classes, scores, data, path]
 
     def connect() -> None:
         alone = {"preprocess": False, "api_visibility": "private", "concurrency_limit": 1, "concurrency_id": "compute"}
@@ -63,13 +63,13 @@ def maps_panel(gr: Any, desk: Desk, network: Any) -> Callable[[], None]:
         network.change(on_network, [network, picture], [status, layers, classes, answer], **alone)
         picture.change(on_picture, asked, [status, classes, answer], **{**alone, "trigger_mode": "always_last"})
         button.click(on_button, asked, [status, answer], **alone)
-        gr.on([component.change for component in said], on_words, said, [explain, run, python], **words)
+        gr.on([component.change for component in repeated], on_words, repeated, [explain, run, python], **words)
         gr.context.Context.root_block.load(on_network, [network, picture], [status, layers, classes, answer], **alone)
 
     return connect
 
 
-def _handlers(gr: Any, desk: Desk) -> tuple[Callable[..., Any], ...]:
+def _handlers(gr: Any, desk: VisitorDesk) -> tuple[Callable[..., Any], ...]:
     """What happens when the network or the picture changes, at the button, and when any word changes."""
 
     def on_network(name: str, payload: Any) -> Any:
@@ -108,5 +108,7 @@ def _handlers(gr: Any, desk: Desk) -> tuple[Callable[..., Any], ...]:
     return on_network, on_picture, on_button, on_words
 
 
-def _page(desk: Desk, name: str, payload: Any, methods: Any, layers: Any, classes: Any, scores: Any, style: Any) -> str:
+def _page(
+    desk: VisitorDesk, name: str, payload: Any, methods: Any, layers: Any, classes: Any, scores: Any, style: Any
+) -> str:
     return desk.maps_page(name, payload, AppQuestion.of(methods, layers, classes, scores), str(style))

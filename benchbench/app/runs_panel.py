@@ -6,15 +6,15 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import BenchError
-from .desk import Desk
 from .map_cards import message
 from .run_library import COLUMNS, FILTERS, OpenRun, comparison, overview
+from .visitor_desk import VisitorDesk
 
 _TEXTS = 6  # columns of the leaderboard that are words
 _KINDS = ["number" if k >= _TEXTS and name != "groups" else "str" for k, name in enumerate(COLUMNS)]
 
 
-def runs_panel(gr: Any, desk: Desk) -> Callable[[], None]:
+def runs_panel(gr: Any, desk: VisitorDesk) -> Callable[[], None]:
     """Lay out the tab; as ``maps_panel``."""
     names, typed = desk.library.names, desk.library.typed
     label = "a run: choose it, or type the path of its folder" if typed else "a run"
@@ -50,7 +50,7 @@ def runs_panel(gr: Any, desk: Desk) -> Callable[[], None]:
     return connect
 
 
-def _handlers(gr: Any, desk: Desk) -> tuple[Callable[..., Any], ...]:
+def _handlers(gr: Any, desk: VisitorDesk) -> tuple[Callable[..., Any], ...]:
     """What happens when a run is opened, a filter or an image is chosen, and two runs are compared."""
 
     def on_open(name: Any) -> Any:

@@ -18,12 +18,12 @@ import torch
 from ..cost.measure import host_peak
 from ..errors import BenchError
 from .app_options import AppOptions
-from .desk import Desk
 from .live_panel import live_panel
 from .maps_panel import maps_panel
 from .picture_door import MOST_BYTES
 from .request_filter import RequestFilter
 from .runs_panel import runs_panel
+from .visitor_desk import VisitorDesk
 
 TITLE = "benchbench"
 _INSTALL = "Install it with: pip install 'benchbench-saliency[app]'"
@@ -53,7 +53,7 @@ def served(options: AppOptions) -> Iterator[tuple[Any, socket.socket, str]]:
         with listening(options) as listener:
             port = listener.getsockname()[1]
             host = f"[{options.host}]" if ":" in options.host else options.host
-            desk = Desk(options, Path(folder))
+            desk = VisitorDesk(options, Path(folder))
             desk.shelf.network(next(iter(options.models)))  # a mistake in its name is said before anybody visits
             host_peak(lambda: torch.zeros(1))  # torch's profiler wants its first use in this thread
             yield application(gr, desk, port), listener, f"http://{host}:{port}"
@@ -78,7 +78,7 @@ def serve(options: AppOptions, tell: Callable[[str], None], *, open_page: bool =
         uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="on")).run(sockets=[listener])
 
 
-def application(gr: Any, desk: Desk, port: int) -> RequestFilter:
+def application(gr: Any, desk: VisitorDesk, port: int) -> RequestFilter:
     """The page as an ASGI application, behind the filter of requests."""
     from fastapi import FastAPI
 
@@ -106,7 +106,7 @@ def application(gr: Any, desk: Desk, port: int) -> RequestFilter:
     return RequestFilter(app, desk.uploads, desk.options.local)
 
 
-def page(gr: Any, desk: Desk) -> Any:
+def page(gr: Any, desk: VisitorDesk) -> Any:
     """The page's components and events."""
     first = next(iter(desk.options.models))
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=_KEEP) as blocks:

@@ -44,7 +44,7 @@ class NetworkWords:
 
 
 @dataclass(eq=False)
-class Desk:
+class VisitorDesk:
     """The app without its page.
 
     Args:

@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 
 from benchbench import BenchError
-from benchbench.app import desk as desk_module
+from benchbench.app import visitor_desk as desk_module
 from benchbench.app.app_options import AppOptions
 from benchbench.app.app_question import MOST_MAPS, AppQuestion, cheap_methods, method_choices
-from benchbench.app.desk import Desk
 from benchbench.app.live_frames import MOST_LIVE
+from benchbench.app.visitor_desk import VisitorDesk
 from benchbench.looking import explain_outputs
 from benchbench.looking.looked import Looked, every_place
 
@@ -40,9 +40,9 @@ def place(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def desk(place: Path) -> Desk:
+def desk(place: Path) -> VisitorDesk:
     models = {name: f"{place / 'net.py'}:{name}" for name in ("small", "other")}
-    return Desk(AppOptions(models, device="cpu"), place)
+    return VisitorDesk(AppOptions(models, device="cpu"), place)
 
 
 def _sent(path: Path) -> dict[str, str]:
@@ -64,7 +64,9 @@ def _looked(monkeypatch: pytest.MonkeyPatch, module: Any) -> list[Looked]:
     return seen
 
 
-def test_the_scores_are_those_of_explain_to_the_bit(place: Path, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_scores_are_those_of_explain_to_the_bit(
+    place: Path, desk: VisitorDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     mine, theirs = _looked(monkeypatch, desk_module), _looked(monkeypatch, explain_outputs)
     methods = ["gradcam", "layercam", "random", "scorecam"]  # of which one draws by the picture's name
     page = desk.maps_page("small", _sent(place / "cat.png"), AppQuestion.of(methods, ["last"], ["top2"]), "overlay")
@@ -84,7 +86,9 @@ def test_the_scores_are_those_of_explain_to_the_bit(place: Path, desk: Desk, mon
             assert f"{metric} {value:.3f}" in page
 
 
-def test_the_curves_have_the_scores_as_their_area(place: Path, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_curves_have_the_scores_as_their_area(
+    place: Path, desk: VisitorDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     mine = _looked(monkeypatch, desk_module)
     desk.maps_page("small", _sent(place / "cat.png"), AppQuestion.of("layercam", "last", "predicted"), "overlay")
     (each,) = every_place(mine[0])
@@ -93,7 +97,7 @@ def test_the_curves_have_the_scores_as_their_area(place: Path, desk: Desk, monke
         assert area == pytest.approx(mine[0].scores(each)[metric], abs=1e-6)
 
 
-def test_classes_are_named_with_the_probabilities_that_explain_prints(place: Path, desk: Desk) -> None:
+def test_classes_are_named_with_the_probabilities_that_explain_prints(place: Path, desk: VisitorDesk) -> None:
     words = desk.network_words("small", _sent(place / "cat.png"))
     said = benchbench("explain", "cat.png", "--model", "net.py:small", "--classes", "top3", cwd=place).stdout
     for line in said.splitlines()[:3]:
@@ -106,14 +110,14 @@ def test_classes_are_named_with_the_probabilities_that_explain_prints(place: Pat
     assert {"last", "stages", "0", "1"} <= set(words.layers)
 
 
-def test_every_text_of_the_page_is_escaped(place: Path, desk: Desk) -> None:
+def test_every_text_of_the_page_is_escaped(place: Path, desk: VisitorDesk) -> None:
     question = AppQuestion.of(["gradcam"], ["last"], ["1"])
     page = desk.maps_page("other", _sent(place / "cat.png"), question, "map")
     assert html.escape(HOSTILE) in page
     assert "<img src=x" not in page
 
 
-def test_another_network_frees_the_former_one(desk: Desk) -> None:
+def test_another_network_frees_the_former_one(desk: VisitorDesk) -> None:
     first = desk.shelf.network("small")
     assert desk.shelf.network("small") is first
     watched = weakref.ref(first.spec.network)
@@ -125,7 +129,7 @@ def test_another_network_frees_the_former_one(desk: Desk) -> None:
         desk.shelf.network("/etc/evil.py:run")
 
 
-def test_one_thing_is_computed_at_a_time(place: Path, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_thing_is_computed_at_a_time(place: Path, desk: VisitorDesk, monkeypatch: pytest.MonkeyPatch) -> None:
     active, most = 0, 0
     look = desk_module.look
 
@@ -156,7 +160,7 @@ def frame(place: Path) -> dict[str, str]:
     return {"url": f"data:image/png;base64,{content}"}
 
 
-def test_a_frame_has_its_class_and_its_maps(desk: Desk, frame: dict[str, str]) -> None:
+def test_a_frame_has_its_class_and_its_maps(desk: VisitorDesk, frame: dict[str, str]) -> None:
     page = desk.live("small", frame, ["gradcam", "layercam"], "last", "2", False) or ""
     assert page.count("<img ") == 2
     assert "cow, probability " in page
@@ -165,7 +169,7 @@ def test_a_frame_has_its_class_and_its_maps(desk: Desk, frame: dict[str, str]) -
     assert loaded.explainer(["gradcam", "layercam"], "last", "2") is explainer  # made ready once
 
 
-def test_a_frame_whose_turn_does_not_come_is_left_out(desk: Desk, frame: dict[str, str]) -> None:
+def test_a_frame_whose_turn_does_not_come_is_left_out(desk: VisitorDesk, frame: dict[str, str]) -> None:
     with desk._turn:
         began = time.perf_counter()
         assert desk.live("small", frame, ["gradcam"], "last", "predicted", False) is None
@@ -173,7 +177,7 @@ def test_a_frame_whose_turn_does_not_come_is_left_out(desk: Desk, frame: dict[st
     assert desk.live("small", frame, ["gradcam"], "last", "predicted", False)
 
 
-def test_slow_methods_of_a_camera_are_asked_for(desk: Desk, frame: dict[str, str]) -> None:
+def test_slow_methods_of_a_camera_are_asked_for(desk: VisitorDesk, frame: dict[str, str]) -> None:
     assert {"gradcam", "gradcam++", "layercam", "eigencam", "saliency"} <= cheap_methods()
     assert not {"scorecam", "rise", "ablationcam", "integratedgradients", "smoothgrad"} & cheap_methods()
     with pytest.raises(BenchError, match="scorecam needs many passes"):
@@ -195,7 +199,7 @@ def test_slow_methods_of_a_camera_are_asked_for(desk: Desk, frame: dict[str, str
         (([name for _, name in method_choices()][: MOST_MAPS + 1], ["last"], ["predicted"]), "are the most"),
     ],
 )
-def test_a_wrong_question_is_one_line(words: Any, said_of_it: str, place: Path, desk: Desk) -> None:
+def test_a_wrong_question_is_one_line(words: Any, said_of_it: str, place: Path, desk: VisitorDesk) -> None:
     with pytest.raises(BenchError, match=said_of_it):
         desk.maps_page("small", _sent(place / "cat.png"), AppQuestion.of(*words), "overlay")
 
