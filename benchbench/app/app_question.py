@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,9 @@ from .network_shelf import LoadedNetwork
 from .picture_door import SentPicture
 
 MOST_MAPS = 24  # of one question: visitors share one machine
+_STAGES = 5  # layers that ``stages`` counts for
 DEFAULT_METHODS = ("gradcam", "layercam")
+_CLASS = re.compile(r"predicted|top5|\d{1,7}")
 _ONE_PASS = frozenset({"activation", "gradient", "head", "input"})
 
 
@@ -29,7 +32,7 @@ class AppQuestion:
         classes: ``predicted``, ``top5``, or numbers of classes.
 
     Raises:
-        BenchError: nothing is chosen, or an unknown method.
+        BenchError: nothing is chosen, an unknown method, or what is no class.
     """
 
     methods: tuple[str, ...]
@@ -45,6 +48,9 @@ class AppQuestion:
         for name in self.methods:
             if name not in known:
                 raise BenchError(f"no method {name!r}", where="methods", hint=nearest(name, known))
+        for word in self.classes:
+            if not _CLASS.fullmatch(word):
+                raise BenchError(f"no class {word!r}", where="classes", hint="Choose one of the list")
         if len(self.layers) > 1 and set(WORDS) & set(self.layers):
             raise BenchError("last and stages stand alone", where="layers", hint="Choose one of them, or modules")
 
@@ -68,7 +74,8 @@ class AppQuestion:
         Raises:
             BenchError: an unknown class, or more maps than one question may ask for.
         """
-        count = len(self.methods) * len(self.targets(network)) * (1 if self.layers == ("last",) else len(self.layers))
+        layers = _STAGES if self.layers == ("stages",) else len(self.layers)
+        count = len(self.methods) * len(self.targets(network)) * layers
         if count > MOST_MAPS:
             hint = "Choose fewer methods, layers or classes"
             raise BenchError(f"that is {count} maps; {MOST_MAPS} are the most", where="maps", hint=hint)

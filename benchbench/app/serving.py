@@ -28,6 +28,7 @@ from .visitor_desk import VisitorDesk
 TITLE = "benchbench"
 _INSTALL = "Install it with: pip install 'benchbench-saliency[app]'"
 _KEEP = (600, 3600)  # seconds: how often uploads are looked at, and the age at which they are deleted
+_WAITING = 64  # events that may wait for their turn
 _QUIET = {
     "GRADIO_ANALYTICS_ENABLED": "False",
     "GRADIO_RUN_HISTORY": "False",
@@ -120,7 +121,7 @@ def page(gr: Any, desk: VisitorDesk) -> Any:
             runs = runs_panel(gr, desk)
         for connect in (maps, live, runs):
             connect()
-    blocks.queue(default_concurrency_limit=1, api_open=False)
+    blocks.queue(max_size=_WAITING, default_concurrency_limit=1, api_open=False)
     return blocks
 
 

@@ -196,6 +196,8 @@ def test_slow_methods_of_a_camera_are_asked_for(desk: VisitorDesk, frame: dict[s
         ((["gradcam"], ["last", "1"], ["predicted"]), "last and stages stand alone"),
         ((["gradcam"], ["nowhere"], ["predicted"]), "nowhere"),
         ((["gradcam"], ["last"], ["99"]), "99"),
+        ((["gradcam"], ["last"], ["top999999999"]), "no class 'top999999999'"),
+        ((["gradcam", "layercam", "fem", "hirescam", "eigencam"], ["stages"], ["predicted"]), "that is 25 maps"),
         (([name for _, name in method_choices()][: MOST_MAPS + 1], ["last"], ["predicted"]), "are the most"),
     ],
 )
