@@ -94,12 +94,13 @@ def test_the_newest_frame_of_the_camera_wins(
     camera_browser: Any, app: RunningApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     times: list[float] = []
-    live_page = desk_module.live_page
+    live_page = vars(desk_module)["live_page"]
 
     def slow(*args: Any) -> str:
         times.append(time.perf_counter())
         time.sleep(0.5)
-        return live_page(*args)
+        page: str = live_page(*args)
+        return page
 
     monkeypatch.setattr(desk_module, "live_page", slow)
     with visiting(camera_browser, app) as visit:

@@ -61,7 +61,8 @@ def test_what_no_visitor_uploaded_is_refused(tmp_path: Path) -> None:
             sent_picture({"path": str(path)}, inside)
     with pytest.raises(BenchError, match="not there any more"):
         sent_picture({"path": str(inside / "gone.png")}, inside)
-    for nothing in (None, [], "x", {"path": None}, {"url": "http://example.org/x.png"}):
+    nothings: list[Any] = [None, [], "x", {"path": None}, {"url": "http://example.org/x.png"}]
+    for nothing in nothings:
         with pytest.raises(BenchError, match="no picture yet"):
             sent_picture(nothing, inside)
 

@@ -69,8 +69,8 @@ def test_the_scores_are_those_of_explain_to_the_bit(
 ) -> None:
     mine, theirs = _looked(monkeypatch, desk_module), _looked(monkeypatch, explain_outputs)
     methods = ["gradcam", "layercam", "random", "scorecam"]  # of which one draws by the picture's name
-    page = desk.maps_page("small", _sent(place / "cat.png"), AppQuestion.of(methods, ["last"], ["top2"]), "overlay")
-    words = ["explain", "cat.png", "--model", "net.py:small", "--methods", ",".join(methods), "--classes", "top2"]
+    page = desk.maps_page("small", _sent(place / "cat.png"), AppQuestion.of(methods, ["last"], ["1", "2"]), "overlay")
+    words = ["explain", "cat.png", "--model", "net.py:small", "--methods", ",".join(methods), "--classes", "1,2"]
     done = benchbench(*words, "--scores", cwd=place)
     assert done.returncode == 0, done.stderr
     (app,), (command,) = mine, theirs
@@ -131,14 +131,14 @@ def test_another_network_frees_the_former_one(desk: VisitorDesk) -> None:
 
 def test_one_thing_is_computed_at_a_time(place: Path, desk: VisitorDesk, monkeypatch: pytest.MonkeyPatch) -> None:
     active, most = 0, 0
-    look = desk_module.look
+    look = vars(desk_module)["look"]
 
     def counted(*args: Any, **how: Any) -> Looked:
         nonlocal active, most
         active += 1
         most = max(most, active)
         time.sleep(0.2)
-        looked = look(*args, **how)
+        looked: Looked = look(*args, **how)
         active -= 1
         return looked
 
