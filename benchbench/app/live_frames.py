@@ -57,5 +57,5 @@ def live_page(network: LoadedNetwork, frame: Image.Image, methods: Sequence[str]
 
 def _cards(explainer: FrameExplainer, maps: FrameMaps, frame: Image.Image) -> Iterator[MapCard]:
     for method, each in zip(explainer.methods, maps.maps, strict=True):
-        drawing = FrameDrawing(frame.size, explainer.spec.preprocess, (method.title,), COLOURS, Style().alpha)
+        drawing = FrameDrawing(frame.size, explainer.spec.preprocess, ("",), COLOURS, Style().alpha)
         yield MapCard(address_of(drawing.draw(frame, [each[0]], "")), method.title, f"map of {method.title}")

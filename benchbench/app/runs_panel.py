@@ -18,7 +18,7 @@ def runs_panel(gr: Any, desk: VisitorDesk) -> Callable[[], None]:
     """Lay out the tab; as ``maps_panel``."""
     names, typed = desk.library.names, desk.library.typed
     label = "a run: choose it, or type the path of its folder" if typed else "a run"
-    place = {"choices": names, "allow_custom_value": typed, "interactive": typed or bool(names)}
+    place = {"choices": names, "allow_custom_value": typed, "interactive": typed or bool(names), "min_width": 300}
     with gr.Row():
         folder = gr.Dropdown(label=f"Open {label}", value=names[0] if names else None, elem_id="run-a", **place)
         other = gr.Dropdown(label="Compare it with", value=None, elem_id="run-b", **place)
