@@ -14,7 +14,7 @@ EVERY = 0.1  # seconds between frames that the browser offers; it offers the nex
 _VISITORS = 8  # that may stream at a time; they take turns
 
 
-def live_panel(gr: Any, desk: VisitorDesk, network: Any) -> Callable[[], None]:
+def live_panel(gr: Any, desk: VisitorDesk, network: Any) -> Callable[[Any], None]:
     """Lay out the tab; as ``maps_panel``."""
     with gr.Row():
         with gr.Column(scale=2, min_width=300):
@@ -53,12 +53,12 @@ def live_panel(gr: Any, desk: VisitorDesk, network: Any) -> Callable[[], None]:
         layers = [layer for layer in words.layers if layer != "stages"]
         return classes, gr.update(choices=layers, value="last")
 
-    def connect() -> None:
+    def connect(blocks: Any) -> None:
         hidden = {"preprocess": False, "api_visibility": "private", "show_progress": "hidden"}
         turns = {"stream_every": EVERY, "time_limit": None, "concurrency_limit": _VISITORS}
         camera.stream(on_frame, [camera, network, methods, layer, word, slow], [status, answer], **hidden, **turns)
         alone = {"concurrency_limit": 1, "concurrency_id": "compute"}
         network.change(on_network, [network], [word, layer], **hidden, **alone)
-        gr.context.Context.root_block.load(on_network, [network], [word, layer], **hidden, **alone)
+        blocks.load(on_network, [network], [word, layer], **hidden, **alone)
 
     return connect

@@ -15,14 +15,14 @@ from .visitor_desk import RULES, VisitorDesk
 _STYLES = (("overlay", "overlay"), ("contours", "contour"), ("highest 20 %", "top"), (f"map in {COLOURS}", "map"))
 
 
-def maps_panel(gr: Any, desk: VisitorDesk, network: Any) -> Callable[[], None]:
+def maps_panel(gr: Any, desk: VisitorDesk, network: Any) -> Callable[[Any], None]:
     """Lay out the tab.
 
     Args:
         gr: Gradio's module. network: the component by which the network is chosen.
 
     Returns:
-        What connects the tab's events, to be called when all tabs are there.
+        What connects the tab's events, to be called with the page when all tabs are there.
     """
     with gr.Row():
         with gr.Column(scale=2, min_width=300):
@@ -56,7 +56,7 @@ def maps_panel(gr: Any, desk: VisitorDesk, network: Any) -> Callable[[], None]:
     asked = [network, picture, methods, layers, classes, scores, style]
     repeated = [network, picture, methods, layers, classes, scores, data, path]
 
-    def connect() -> None:
+    def connect(blocks: Any) -> None:
         alone = {"preprocess": False, "api_visibility": "private", "concurrency_limit": 1, "concurrency_id": "compute"}
         words = {**alone, "show_progress": "hidden", "trigger_mode": "always_last"}
         on_network, on_picture, on_button, on_words = _handlers(gr, desk)
@@ -64,7 +64,7 @@ def maps_panel(gr: Any, desk: VisitorDesk, network: Any) -> Callable[[], None]:
         picture.change(on_picture, asked, [status, classes, answer], **{**alone, "trigger_mode": "always_last"})
         button.click(on_button, asked, [status, answer], **alone)
         gr.on([component.change for component in repeated], on_words, repeated, [explain, run, python], **words)
-        gr.context.Context.root_block.load(on_network, [network, picture], [status, layers, classes, answer], **alone)
+        blocks.load(on_network, [network, picture], [status, layers, classes, answer], **alone)
 
     return connect
 

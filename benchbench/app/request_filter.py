@@ -67,9 +67,10 @@ class RequestFilter:
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
+        if scope["type"] != "http":
+            await send({"type": "websocket.close", "code": 1008})
+            return
         try:
-            if scope["type"] != "http":
-                raise Refusal(403, "not served")
             self._check(scope)
             if _EVENTS.fullmatch(scope["path"]):
                 receive = await self._checked_body(receive)

@@ -14,7 +14,7 @@ _TEXTS = 6  # columns of the leaderboard that are words
 _KINDS = ["number" if k >= _TEXTS and name != "groups" else "str" for k, name in enumerate(COLUMNS)]
 
 
-def runs_panel(gr: Any, desk: VisitorDesk) -> Callable[[], None]:
+def runs_panel(gr: Any, desk: VisitorDesk) -> Callable[[Any], None]:
     """Lay out the tab; as ``maps_panel``."""
     names, typed = desk.library.names, desk.library.typed
     label = "a run: choose it, or type the path of its folder" if typed else "a run"
@@ -39,7 +39,7 @@ def runs_panel(gr: Any, desk: VisitorDesk) -> Callable[[], None]:
     maps = gr.HTML(elem_id="run-maps")
     on_open, on_filter, on_sample, on_compare, on_compared = _handlers(gr, desk)
 
-    def connect() -> None:
+    def connect(blocks: Any) -> None:
         how = {"preprocess": False, "api_visibility": "private", "concurrency_limit": 1, "concurrency_id": "runs"}
         opening.click(on_open, [folder], [status, shown, compared, *filters, board, sample, maps], **how)
         gr.on([each.input for each in filters], on_filter, [folder, *filters], [status, board], **how)

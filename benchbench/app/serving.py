@@ -120,7 +120,7 @@ def page(gr: Any, desk: VisitorDesk) -> Any:
         with gr.Tab("Runs", id="runs-tab"):
             runs = runs_panel(gr, desk)
         for connect in (maps, live, runs):
-            connect()
+            connect(blocks)
     blocks.queue(max_size=_WAITING, default_concurrency_limit=1, api_open=False)
     return blocks
 

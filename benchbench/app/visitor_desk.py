@@ -97,7 +97,7 @@ class VisitorDesk:
         if not self._turn.acquire(timeout=_PATIENCE):
             return None
         try:
-            return live_page(self.shelf.network(name), frame, checked, chosen.layers[0], chosen.classes[0])
+            return live_page(self.shelf.network(str(name)), frame, checked, chosen.layers[0], chosen.classes[0])
         finally:
             self._turn.release()
 
@@ -110,6 +110,7 @@ class VisitorDesk:
         data, path = checked_data(data, path)
         with self._network(name) as network:
             targets = question.targets(network)
+        name = str(name)
         item = self.options.models.get(name, name)
         words = question.layer_words
         repeated = RepeatedQuestion(name, item, question.methods, words, question.classes, targets, question.scores)
