@@ -109,6 +109,7 @@ pages: $(STAMP)
 	$(BIN)/python -m tests.docs.house_figure
 	$(BIN)/python -m tests.docs.rivals_page
 	$(BIN)/python -m tests.docs.gallery
+	$(BIN)/python -m tests.docs.app_picture
 
 # methods and metrics beside those of the installed libraries; writes docs/conformance.md and docs/metrics-conformance.md
 conformance: $(STAMP)

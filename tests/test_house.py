@@ -42,6 +42,7 @@ FLOORS = [
     ["engine"],
     ["suites", "audit", "remote", "looking"],
     ["api"],
+    ["app"],
     ["testing", "cli"],
 ]
 FLOOR = {name: height for height, names in enumerate(FLOORS) for name in names}

@@ -35,6 +35,7 @@ from .parsing import named, number, parse_item, two
 from .report import report_command
 from .status import status_command
 from .validate import validate_command
+from .web_app import app_command
 
 app = typer.Typer(
     name="benchbench",
@@ -225,6 +226,7 @@ def compare_command(
 
 _FURTHER: dict[str, Callable[..., None]] = {
     "explain": explain_command,
+    "app": app_command,
     "baseline": baseline_command,
     "check": check_command,
     "audit": audit_command,

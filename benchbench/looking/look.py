@@ -20,7 +20,7 @@ from ..study.plan import named_targets
 from ..study.spec import StudySpec
 from ..types import Dataset, ModelSpec
 from .class_words import targets_of
-from .looked import SCORES, Looked
+from .looked import SCORES, TIME, Looked
 from .named_pictures import DATA
 
 _NO_SCORE = ("map_mean",)  # a study has a metric; of the map alone, it costs nothing
@@ -38,6 +38,7 @@ class LookRequest:
         classes: as ``targets_of`` reads them.
         scores: whether deletion and insertion of each picture are computed.
         labels: whether the data have labels, so that ``label`` is a class.
+        times: whether the time of each map is read off the run: the metric ``study_runtime``, which costs no pass.
     """
 
     model: Any
@@ -49,6 +50,7 @@ class LookRequest:
     seed: int = 0
     device: str = "auto"
     labels: bool = False
+    times: bool = False
 
     def study(self) -> tuple[StudySpec, ModelSpec, str]:
         """The study of the pictures; its network, loaded for the names of its classes; and the network's display name.
@@ -70,7 +72,7 @@ class LookRequest:
             datasets={DATA: self.data},
             layers=self.layers if isinstance(self.layers, str) else list(self.layers),
             methods=list(self.methods),
-            metrics=list(SCORES if self.scores else _NO_SCORE),
+            metrics=[*(SCORES if self.scores else _NO_SCORE), *([TIME] if self.times else [])],
             target=list(targets),
             samples=len(self.data.ids),
             seed=self.seed,

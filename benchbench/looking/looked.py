@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from PIL import Image
@@ -17,6 +17,9 @@ from ..types import ModelSpec
 from ..untrusted_picture import read_picture
 
 SCORES = ("deletion", "insertion")  # what stands under a map, where it is asked for
+TIME = "study_runtime"  # milliseconds of a map in the run, its part of shared passes included
+
+Curve: TypeAlias = tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True)
@@ -122,6 +125,14 @@ class Looked:
         """By metric, of those that were asked for and have a value."""
         return self._scores.get(place, {})
 
+    def curves(self, place: MapPlace) -> Mapping[str, Curve]:
+        """By metric, the points (share of the pixels, probability) whose mean is the score."""
+        return self._curves.get(place, {})
+
+    def milliseconds(self, place: MapPlace) -> float | None:
+        """How long the method took for a map of this setting and layer; None where no times were asked for."""
+        return self._times.get((place.setting, place.layer, place.method))
+
     @cached_property
     def _whole(self) -> Record:
         return with_network_rows(self.record)
@@ -160,6 +171,27 @@ class Looked:
         for row in rows[(rows["status"] == "ok") & rows["metric"].isin(SCORES)].to_dict("records"):
             scores.setdefault(_place(row), {})[str(row["metric"])] = float(row["value"])
         return scores
+
+    @cached_property
+    def _curves(self) -> dict[MapPlace, dict[str, Curve]]:
+        points = self._whole.curves
+        curves: dict[MapPlace, dict[str, Curve]] = {}
+        for _, rows in points[points["metric"].isin(SCORES)].groupby([*_PLACE, "metric"], sort=False):
+            first, xy = rows.iloc[0], zip(rows["x"].map(float), rows["y"].map(float), strict=True)
+            curves.setdefault(_place(first.to_dict()), {})[str(first["metric"])] = tuple(xy)
+        return curves
+
+    @cached_property
+    def _times(self) -> dict[tuple[str, str, str], float]:
+        rows = self._whole.results
+        timed = rows[(rows["metric"] == TIME) & (rows["status"] == "ok")]
+        return {
+            (str(row["dataset"]), str(row["layer"]), str(row["method"])): float(row["value"])
+            for row in timed.to_dict("records")
+        }
+
+
+_PLACE = ["sample", "dataset", "layer", "method"]
 
 
 def _place(row: Mapping[Any, Any]) -> MapPlace:

@@ -13,9 +13,12 @@ from torch import nn
 
 from ..datasets import as_dataset
 from ..digests import digest
+from ..paths import expanded
 from ..study.choices import ModelChoice
 from ..types import Dataset, ModelSpec, Sample
 from ..viz.style import COLOURS, Style
+from .film.film_frames import FRAMES, film_frames
+from .film.source import films_among
 from .look import LookRequest, look
 from .looked import Looked
 from .named_pictures import DATA, picture_files, pictures
@@ -39,6 +42,7 @@ def show(
     alpha: float = 0.5,
     seed: int = 0,
     device: str = "auto",
+    frames: int = FRAMES,
 ) -> MapSheet:
     """Pictures and their maps on one sheet, with the classes, their probabilities and, on request, their scores.
 
@@ -47,8 +51,8 @@ def show(
     Args:
         network: returns logits (B, C); a ModelSpec; a registered name, or
             ``{"name": ..., key: value}`` with parameters.
-        images: paths of photographs, of folders or patterns; PIL images; or data as ``Study(datasets=...)`` takes them,
-            such as a tensor (N, channels, H, W) or ``(images, labels)``.
+        images: paths of photographs, of folders or patterns; the path of a film or an animation; PIL images; or data as
+            ``Study(datasets=...)`` takes them, such as a tensor (N, channels, H, W) or ``(images, labels)``.
         methods: a registered name or several; ``{"name": ..., key: value}`` sets parameters.
         layers: ``last``, ``stages``, a module's path or several.
         classes: ``predicted``; ``top5``, the five most likely of each image; ``top-2``, the second alone; a class's
@@ -58,6 +62,7 @@ def show(
         style, colours, alpha: see ``benchbench.viz.style.Style``.
         seed: of methods that draw at random, and of the scores.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
+        frames: of a film, how many are shown, from the first to the last; ``benchbench explain`` draws every frame.
 
     Raises:
         BenchError: an unknown name, or images that the network cannot take.
@@ -69,7 +74,7 @@ def show(
     """
     check_columns(columns)
     looks = Style(style, colours, alpha)  # type: ignore[arg-type]  # it checks
-    data = _data(images)
+    data = _data(images, frames)
     request = LookRequest(
         _choice(network),
         data,
@@ -103,9 +108,13 @@ def _listed(words: Any) -> list[Any]:
     return list(words) if isinstance(words, (list, tuple)) else [words]
 
 
-def _data(images: Any) -> Dataset:
+def _data(images: Any, frames: int) -> Dataset:
     several = images if isinstance(images, (list, tuple)) else [images]
     if several and all(isinstance(each, (str, Path)) for each in several):
+        film = films_among([str(each) for each in several])
+        if film is not None:
+            names, shown = film_frames(expanded(film), frames)
+            return Opened(shown, names=names)
         return pictures(picture_files(several))
     if several and all(isinstance(each, Image.Image) for each in several):
         return Opened(tuple(each.convert("RGB") for each in several))
@@ -114,15 +123,16 @@ def _data(images: Any) -> Dataset:
 
 @dataclass(frozen=True, eq=False)
 class Opened:
-    """A Dataset of pictures that are open."""
+    """A Dataset of pictures that are open. ``names``: their ids; empty for ``image 1`` and so on."""
 
     images: tuple[Image.Image, ...]
     name: str = DATA
     about: dict[str, str] = field(default_factory=dict)
+    names: tuple[str, ...] = ()
 
     @property
     def ids(self) -> Sequence[str]:
-        return [f"image {number}" for number in range(1, len(self.images) + 1)]
+        return self.names or [f"image {number}" for number in range(1, len(self.images) + 1)]
 
     def __getitem__(self, index: int) -> Sample:
         return Sample(self.ids[index], self.images[index])

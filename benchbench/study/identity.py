@@ -18,6 +18,7 @@ NO_NUMBERS = (
     *("console.py", "quick_imports.py"),
     *(
         "api/",
+        "app/",
         "audit/",
         "cli/",
         "looking/",

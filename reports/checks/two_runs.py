@@ -73,8 +73,8 @@ class RunComparison:
         return Group(*_tables(self), Text(self.summary, style="bold"))
 
 
-def _sections(compared: RunComparison) -> Iterator[tuple[str, tuple[str, ...], list[tuple[str, list[list[str]]]]]]:
-    """A title, the heads, and by method the rows of cells, in lines; all of quality, then costs."""
+def sections(compared: RunComparison) -> Iterator[tuple[str, tuple[str, ...], list[tuple[str, list[list[str]]]]]]:
+    """A title, the heads, and by method the rows of cells, in lines; all of quality, then costs. Nothing is escaped."""
     for table, heads, row in ((compared.quality, HEADS, _quality), (compared.costs, COST_HEADS, _cost)):
         for place, rows in table.groupby(PLACE, sort=False):
             assert isinstance(place, tuple)
@@ -124,7 +124,7 @@ def _number(value: Any, decimals: int) -> str:
 
 
 def _tables(compared: RunComparison) -> Iterator[RenderableType]:
-    for title, heads, methods in _sections(compared):
+    for title, heads, methods in sections(compared):
         yield Text(one_line(title), style="bold")
         table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
         for head, least in zip(("method", *heads), (11, 12, 0, 0, 14, 12), strict=False):
@@ -148,7 +148,7 @@ def _lines(cell: str) -> str:
 
 
 def _markdown(compared: RunComparison) -> Iterator[str]:
-    for title, heads, methods in _sections(compared):
+    for title, heads, methods in sections(compared):
         yield f"### {markdown(title)}\n"
         yield f"| method | {' | '.join(heads)} |"
         yield f"| :-- | {' | '.join('--:' if head in ('A', 'B') else ':--' for head in heads)} |"

@@ -16,8 +16,12 @@ QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
 @contextmanager
-def chromium() -> Iterator[Any]:
-    """Playwright's browser; a skip, or a failure in CI, where there is no Chromium."""
+def chromium(*options: str) -> Iterator[Any]:
+    """Playwright's browser; a skip, or a failure in CI, where there is no Chromium.
+
+    Args:
+        options: of the browser's command line, such as those of a fake camera.
+    """
     executable = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if executable is None:
         if os.environ.get("BENCHBENCH_REQUIRE_BROWSER") == "1":
@@ -26,7 +30,7 @@ def chromium() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=QUIET)
+        browser = playwright.chromium.launch(executable_path=executable, args=[*QUIET, *options])
         yield browser
         browser.close()
 
