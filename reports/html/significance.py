@@ -11,13 +11,13 @@ from typing import Any
 import pandas as pd
 
 from ...stats import CONTEST, OrderCase
-from ..figures.critical_difference import critical_difference
-from ..figures.style import Look, Picture
+from ..figures.style import Look
 from ..leaderboard.board import BLOCK, Block, Metric
 from ..leaderboard.marks import Marked
 from ..leaderboard.stability import stability_text
 from ..leaderboard.verdicts import counted
 from ..number_format import fixed, interval
+from .rank_diagrams import RankDiagram
 from .selector import family_of
 
 MOST_NAMES = 1_200  # in all critical-difference diagrams of a page
@@ -195,7 +195,7 @@ class Decided:
     def contests(self) -> tuple[ContestView, ...]:
         return tuple(each for block in self.marked.board.blocks for each in self._contests(block))
 
-    def diagrams(self, block: Block, look: dict[str, Look]) -> list[Picture]:
+    def diagrams(self, block: Block, look: dict[str, Look]) -> list[RankDiagram]:
         """A critical-difference diagram per metric; none where the run has too many for a page."""
         if self.too_many_diagrams:
             return []
@@ -203,7 +203,7 @@ class Decided:
         for metric in block.quality:
             ranked = self.marked.verdicts.ranked.get(_key(block, metric))
             if ranked is not None:
-                diagrams.append(critical_difference(ranked, f"{metric.title} {metric.arrow}  {metric.protocol}", look))
+                diagrams.append(RankDiagram(ranked, f"{metric.title} {metric.arrow}  {metric.protocol}", look))
         return diagrams
 
     @property
