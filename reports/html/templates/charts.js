@@ -34,7 +34,7 @@ function plotted({ looks, band, views }, form, lit, width) {
 }
 for (const figure of document.querySelectorAll("figure.chart")) {
   const [plot, form, script] = [".live", "form", "script"].map((part) => figure.querySelector(part));
-  const [chart, isDrawn] = [kept(script, JSON.parse), () => figure.classList.add("drawn")];
+  const [chart, isDrawn] = [kept(script), () => figure.classList.add("drawn")];
   let lit = -1;
   const light = (series) => series !== lit && ((lit = series), again());
   const again = draw(plot, async (width) => plotted(await chart(), new FormData(form), lit, width), () => {

@@ -1,5 +1,5 @@
 // Each table as CSV and LaTeX, the papers as BibTeX, each figure as SVG and PNG: saved, or copied.
-const files = kept(document.getElementById("downloads"), JSON.parse);
+const files = kept(document.getElementById("downloads"));
 // The chart of a figure as it is shown, with a legend, or its drawing in light colours: both on white.
 async function svg(figure) {
   const { data, layout } = figure.querySelector(".live") ?? {};

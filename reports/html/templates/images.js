@@ -98,13 +98,11 @@ const images = () => ({
     return { data: [{ ...trace, x, y, text, marker: { ...trace.marker, symbol } }], layout: shown };
   },
 });
-if (data) {
-  data.sets.forEach(Object.freeze); // Alpine watches what can change
-  document.addEventListener("alpine:init", () => {
-    const [shown, curves, plot] = [Alpine.reactive(images()), kept(find("gallery-curves"), JSON.parse), find("points-plot")];
-    const ready = () => plot.on("plotly_click", ({ points: [at] }) => shown.enlarge(shown.points[at.pointNumber]));
-    shown.drawCurves = charts.draw(find("gallery-plot"), async (width) => shown.curves(await curves(), width));
-    shown.drawPoints = plot && charts.draw(plot, (width) => shown.scatter(width), ready);
-    Alpine.data("images", () => shown);
-  });
-}
+data?.sets.forEach(Object.freeze); // Alpine watches what can change
+if (data) document.addEventListener("alpine:init", () => {
+  const [shown, curves, plot] = [Alpine.reactive(images()), kept(find("gallery-curves")), find("points-plot")];
+  const ready = () => plot.on("plotly_click", ({ points: [at] }) => shown.enlarge(shown.points[at.pointNumber]));
+  shown.drawCurves = charts.draw(find("gallery-plot"), async (width) => shown.curves(await curves(), width));
+  shown.drawPoints = plot && charts.draw(plot, (width) => shown.scatter(width), ready);
+  Alpine.data("images", () => shown);
+});

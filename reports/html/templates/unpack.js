@@ -6,7 +6,7 @@ async function unpacked(id) {
   return import(URL.createObjectURL(new Blob([code], { type: "text/javascript" })));
 }
 // A function that unpacks a script at its first call; from then on `now` has what `read` makes of the text.
-function kept(script, read = String, held = undefined) {
+function kept(script, read = JSON.parse, held = undefined) {
   const call = () => (held ??= unpackedText(script).then((text) => (call.now = read(text))));
   return call;
 }
@@ -16,7 +16,7 @@ function near(element, call) {
   const watch = new IntersectionObserver(come, { rootMargin: "800px" });
   watch.observe(element);
 }
-// Paper has what was not yet on the screen too: unpacked when the page rests, put in place at once before it is printed.
+// Paper has what was not yet on the screen too: unpacked when the page rests, put in place before it is printed.
 const paper = [];
 addEventListener("load", () => setTimeout(async () => { for (const [unpack] of paper) await unpack(); }, 500));
 addEventListener("beforeprint", () => {
@@ -24,7 +24,8 @@ addEventListener("beforeprint", () => {
   for (const [{ now }, put] of paper) if (now && performance.now() < end) put(now);
 });
 for (const place of document.querySelectorAll(".packed")) {
-  const [html, put] = [kept(place.querySelector("script")), (text) => place.isConnected && (place.outerHTML = text)];
+  const html = kept(place.querySelector("script"), String);
+  const put = (text) => place.isConnected && (place.outerHTML = text);
   near(place, async () => put(await html()));
   if (!place.closest("details.again")) paper.push([html, put]);
 }
