@@ -205,6 +205,11 @@ class Page:
         """The tidy leaderboard, every row of it, as text and as numbers to sort by."""
         return _records(self.board.plain)
 
+    @property
+    def remark_kinds(self) -> list[str]:
+        """What is known of some method: ``fault``, ``convention``."""
+        return [kind for kind in ("fault", "convention") if any(getattr(r, kind) for r in self.board.remarks.values())]
+
     @cached_property
     def protocols_apart(self) -> list[dict[str, Any]]:
         """How alike two protocols of one metric order the methods: other fills, steps, rules."""
