@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from .resampling import Array
 
 _LOOKED_AT = 1_000  # samples that say where the tail begins, roughly
 _MARGIN = 4  # standard deviations that the tail is taken longer than it has to be
+_MOST_TAKEN = 4  # times what is needed
 
 
 def tail_quantiles(samples: Array, at: Sequence[float]) -> Array:
@@ -28,25 +29,29 @@ def tail_quantiles(samples: Array, at: Sequence[float]) -> Array:
     before = np.floor(places).astype(np.int64)
     after = np.minimum(before + 1, count - 1)
     needed = int(after.max()) + 1 if is_low else count - int(before.min())
-    ordered = np.stack(list(_tails(samples, needed, is_low)))
+    ordered = _tails(samples, needed, is_low)
     first = 0 if is_low else count - needed
     low, high = ordered[:, before - first].T, ordered[:, after - first].T
     return _between(low, high, (places - before)[:, None])
 
 
-def _tails(samples: Array, needed: int, is_low: bool) -> Iterator[Array]:
-    """Of each row, its ``needed`` smallest or largest samples, in order."""
+def _tails(samples: Array, needed: int, is_low: bool) -> Array:
+    """(m, needed): of each row, its smallest or largest samples, in order."""
     some = samples[:, :_LOOKED_AT]
     expected = needed / samples.shape[1] * some.shape[1]
     rank = min(some.shape[1] - 1, math.ceil(expected + _MARGIN * math.sqrt(expected)))
     rank = rank if is_low else some.shape[1] - 1 - rank
     begins = np.partition(some, rank, axis=1)[:, rank, None]
     inside = samples <= begins if is_low else samples >= begins
-    ends = np.cumsum(inside.sum(1))
-    taken = np.split(samples[inside], ends[:-1])
-    for row, part in zip(samples, taken, strict=True):
-        known = np.sort(part if len(part) >= needed else row)
-        yield known[:needed] if is_low else known[len(known) - needed :]
+    counts = inside.sum(1)
+    if counts.min() < needed or counts.max() > _MOST_TAKEN * needed:  # in no random order, or many are equal
+        counts = np.full(len(samples), samples.shape[1])
+        inside = np.ones(samples.shape, dtype=bool)
+    taken = np.full((len(samples), int(counts.max())), np.inf if is_low else -np.inf)
+    filled = np.arange(taken.shape[1]) < counts[:, None]
+    taken[filled] = samples[inside]
+    taken.sort(axis=1)
+    return taken[:, :needed] if is_low else taken[:, taken.shape[1] - needed :]
 
 
 def _between(low: Array, high: Array, share: Array) -> Array:

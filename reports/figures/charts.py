@@ -148,8 +148,9 @@ def _curve_lines(
     lines = []
     for panel, metric in enumerate(metrics):
         part = _of(rows, metric)
+        by_method = dict(iter(part.groupby("method", sort=False)))
         for number, method in enumerate(methods):
-            curve = part[part["method"] == method]
+            curve = by_method.get(method, part[:0])
             banded = curve[curve["low"].notna() & curve["high"].notna()]
             shown = curve if banded.empty else banded
             if len(shown):

@@ -73,9 +73,12 @@ class Sheet:
 
     def cell(self, line: Line, column: Column) -> MarksShown | None:
         """What stands there; None where the run has nothing of that."""
-        parts = [getattr(column.place, name) or getattr(line.place, name) for name in PARTS]
-        metric = self.key(line, column)
-        return self.marked.cells.get((*parts, *metric)) if metric and all(parts) else None
+        first, second = column.place, line.place  # of a large table, hundreds of thousands of times
+        model, dataset = first.model or second.model, first.dataset or second.dataset
+        layer, method = first.layer or second.layer, first.method or second.method
+        metric = first.metric or second.metric
+        known = metric and model and dataset and layer and method
+        return self.marked.cells.get((model, dataset, layer, method, *metric)) if metric and known else None
 
     def share(self, line: Line, column: Column) -> Mark:
         """The mark that has the share of a column of shares; without one in other columns."""
