@@ -28,7 +28,7 @@ from .tail_quantiles import tail_quantiles
 TAIL = (1 - CONFIDENCE) / 2
 _WEIGHTS_AT_ONCE = 2_000_000
 _GROUPS_AT_ONCE = 1_000
-_COLUMNS_AT_ONCE = 128  # so that what is drawn for them stays in a processor's cache
+_COLUMNS_AT_ONCE = 16  # so that what is drawn for them stays in a processor's cache
 _COLUMNS_OF_WEIGHTS = 1_024  # for which weights are drawn once, where they are too many to be held
 
 

@@ -17,7 +17,7 @@ from ...results.record import Record
 from ...untrusted_picture import read_picture
 
 COLOURS = "inferno"  # of maps
-FEWEST_FOLDED = 40_000  # characters of a part of the page that is compressed
+FEWEST_FOLDED = 30_000  # characters of a part of the page that is compressed
 
 
 def base64_text(data: bytes) -> str:
@@ -41,7 +41,7 @@ def folded(markup: Markup) -> Markup:
     """
     if len(markup) < FEWEST_FOLDED:
         return markup
-    words = "This table is compressed, to keep the page small: it needs JavaScript."
+    words = "This part is compressed, to keep the page small: it needs JavaScript."
     packing = '<div class="packed"><script type="text/plain">{}</script><noscript><p>{}</p></noscript></div>'
     return Markup(packing).format(packed(markup.encode()), words)
 

@@ -6,7 +6,7 @@ const [options, PAPER] = [{ displayModeBar: false }, 690]; // pixels of a chart 
 function draw(element, chart, ready = () => {}, isFirst = true) {
   async function again() {
     const width = element.clientWidth;
-    if (!width) return;
+    if (!width || paper.isPrinted) return;
     const [{ react }, { data, layout }] = [await plotly(), await chart(width)];
     await react(element, data, { ...layout, width }, options);
     if (isFirst) ready((isFirst = false));

@@ -10,8 +10,7 @@ async function svg(figure) {
   return new XMLSerializer().serializeToString(drawing);
 }
 async function png(svg) {
-  const image = new Image();
-  image.src = `data:image/svg+xml,${encodeURIComponent(svg)}`;
+  const image = Object.assign(new Image(), { src: `data:image/svg+xml,${encodeURIComponent(svg)}` });
   await image.decode();
   const canvas = new OffscreenCanvas(2 * image.naturalWidth, 2 * image.naturalHeight);
   canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);

@@ -19,9 +19,10 @@ function near(element, call) {
 // Paper has what was not yet on the screen too: unpacked when the page rests, put in place before it is printed.
 const paper = [];
 addEventListener("load", () => setTimeout(async () => { for (const [unpack] of paper) await unpack(); }, 500));
+addEventListener("afterprint", () => (paper.isPrinted = false));
 addEventListener("beforeprint", () => {
-  const end = performance.now() + 20_000;
-  for (const [{ now }, put] of paper) if (now && performance.now() < end) put(now);
+  Object.assign(paper, { isPrinted: true, end: performance.now() + 20_000 });
+  for (const [{ now }, put] of paper) if (now && performance.now() < paper.end) put(now);
 });
 for (const place of document.querySelectorAll(".packed")) {
   const html = kept(place.querySelector("script"), String);
