@@ -40,7 +40,7 @@ LAYOUT: Json = {  # of every chart
     "margin": {"l": 10, "r": 10, "t": 30, "b": 10},
     "hovermode": "closest",
     "showlegend": False,
-    "legend": {"orientation": "h"},  # of a saved figure
+    "legend": {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom"},  # of a saved figure and on paper
     "template": {"layout": {"xaxis": AXIS, "yaxis": AXIS}},
 }
 EQUAL: Json = {  # the line on which both axes are equal

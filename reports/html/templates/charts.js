@@ -49,7 +49,7 @@ for (const figure of document.querySelectorAll("figure.chart")) {
   for (const name of ["pointerleave", "focusout"]) form.addEventListener(name, () => light(-1));
   paper.push([plotly, () => {}], [chart, (numbers) => {
     const { data, layout } = plotted(numbers, new FormData(form), -1, PAPER);
-    const height = layout.height + 25 * Math.ceil(numbers.looks.length / 4); // with a legend
+    const height = layout.height + 22 * Math.ceil(numbers.looks.length / 3); // with a legend
     Plotly.react(plot, data, { ...layout, width: PAPER, height, showlegend: true }, options);
     isDrawn();
   }]);
