@@ -189,7 +189,7 @@ def _medians(plain: Array) -> Array:
     """(k, 3): of each column of (n, k) differences, NaN left out: the median and its interval."""
     summary = np.full((plain.shape[1], 3), np.nan)
     for columns, rows in _alike(~np.isnan(plain)):
-        summary[columns] = median_intervals(plain[np.ix_(rows, columns)])
+        summary[columns] = median_intervals(plain[rows][:, columns])
     return summary
 
 

@@ -67,8 +67,9 @@ def captum_method(name: str, kind: Any) -> LibraryMethod:
 
     pixels = "layer" not in inspect.signature(kind.__init__).parameters
     convention = CAPTUM_HERE.get(name) or seen(CAPTUM, CAPTUM_CONVENTIONS.get(name, ""))
-    known = {"convention": convention, "parts": _parts(kind)}
-    return library_method(name, CAPTUM, kind, _options(kind), run, pixels=pixels, **known)
+    return library_method(
+        name, CAPTUM, kind, _options(kind), run, pixels=pixels, convention=convention, parts=_parts(kind)
+    )
 
 
 def _parts(kind: Any) -> str:

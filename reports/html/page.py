@@ -113,6 +113,12 @@ class Page:
         names = next((each.names for each in self.filters if each.key == key), (name,))
         return names.index(name) if name in names else -1
 
+    def opens_with(self, block: Block) -> bool:
+        """Whether the page shows the setting when it is opened, so that its leaderboard needs no JavaScript."""
+        names = {"network": block.model, "data": block.dataset, "layer": block.layer}
+        chosen = [each for each in self.filters if each.key in names and each.first >= 0]
+        return all(self.mark(each.key, names[each.key]) == each.first for each in chosen)
+
     def family(self, metric: Metric) -> int:
         return self.mark("family", family_of(metric))
 

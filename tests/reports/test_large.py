@@ -135,8 +135,9 @@ def test_what_is_too_long_for_a_page_is_said_with_where_it_is(plain: Record, mon
 
 def test_a_large_part_is_compressed_and_a_small_one_is_not(plain: Record, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is compressed is the markup itself, and the headings that links lead to stay outside."""
+    small = html_of(plain)
     monkeypatch.setattr("benchbench.reports.html.embedded.FEWEST_FOLDED", 6_000)
-    small, page = html_of(plain), document.render(marked_of(plain))
+    page = document.render(marked_of(plain))
     folded = [e for e in read(page).all("div") if "packed" in e.classes()]
     parts = [gzip.decompress(b64decode(e.all("script")[0].text)).decode() for e in folded]
     assert len(parts) > 5
@@ -144,3 +145,16 @@ def test_a_large_part_is_compressed_and_a_small_one_is_not(plain: Record, monkey
     assert not [e for e in read(small).all("div") if "packed" in e.classes()]
     ids = [set(re.findall(r' id="((?:block|cost|method-agreement|depth)-\d+)"', text)) for text in (small, page)]
     assert ids[0] == ids[1] != set()
+
+
+def test_the_leaderboard_that_the_page_opens_with_is_never_compressed(
+    many: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is read without JavaScript: that of the first network and data, at the last layer."""
+    monkeypatch.setattr("benchbench.reports.html.embedded.FEWEST_FOLDED", 1_000)
+    parts = [e for e in section(read(document.render(Marked.of(many))), "leaderboard").all("div") if e.all("h3")]
+    folded = [any("packed" in e.classes() for e in part.all("div")) for part in parts]
+    assert [words(part.all("h3")[0].text) for part, away in zip(parts, folded, strict=True) if not away] == [
+        "tinynet · photos · stage4"
+    ]
+    assert sum(folded) == 7
