@@ -136,12 +136,12 @@ def test_what_is_too_long_for_a_page_is_said_with_where_it_is(plain: Record, mon
 def test_a_large_part_is_compressed_and_a_small_one_is_not(plain: Record, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is compressed is the markup itself, and the headings that links lead to stay outside."""
     small = html_of(plain)
-    monkeypatch.setattr("benchbench.reports.html.embedded.FEWEST_FOLDED", 6_000)
+    monkeypatch.setattr("benchbench.reports.html.embedded.FEWEST_FOLDED", 2_500)
     page = document.render(marked_of(plain))
     folded = [e for e in read(page).all("div") if "packed" in e.classes()]
     parts = [gzip.decompress(b64decode(e.all("script")[0].text)).decode() for e in folded]
     assert len(parts) > 5
-    assert all(len(part) >= 6_000 and part in small for part in parts)
+    assert all(len(part) >= 2_500 and part in small for part in parts)
     assert not [e for e in read(small).all("div") if "packed" in e.classes()]
     ids = [set(re.findall(r' id="((?:block|cost|method-agreement|depth)-\d+)"', text)) for text in (small, page)]
     assert ids[0] == ids[1] != set()
