@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .escape import markdown
-from .latex.captions import constant_title, images_of, subject, subject_fault
+from .latex.captions import constant_title, images_of, subject, subject_remark
 from .latex.sheet import Sheet, error_text, fails_everywhere, fails_here, offsets_of
 from .latex.table_parts import Column, Line, Scope
 from .leaderboard.board import Metric
@@ -57,8 +57,8 @@ def _caption(sheet: Sheet) -> str:
     protocols = "; ".join(f"{markdown(m.title)} {markdown(m.protocol)}, {m.direction}" for m in metrics)
     counted = images_of(sheet.scope.blocks)
     what = f"Mean over {counted}{SPREADS[sheet.spread]}" if counted else "Measured costs"
-    fault = f" {markdown(known)}." if (known := subject_fault([sheet])) else ""
-    return f"{what}; best in bold, second underlined.{fault}{worse}{fails}{rank}{shares} Protocols: {protocols}."
+    remark = f" {markdown(known)}." if (known := subject_remark([sheet])) else ""
+    return f"{what}; best in bold, second underlined.{remark}{worse}{fails}{rank}{shares} Protocols: {protocols}."
 
 
 def shares_text(scope: Scope) -> str:
@@ -74,7 +74,7 @@ def _heading(sheet: Sheet, column: Column, notes: list[str]) -> str:
     if column.share_of:
         return "% of the ceiling"
     if not column.place.metric:
-        return markdown(column.title) + _numbers([sheet.fault(column)], notes)
+        return markdown(column.title) + _numbers([sheet.remark(column)], notes)
     return _metric(sheet, sheet.metric(column.place.metric), column.place.metric)
 
 
@@ -87,9 +87,9 @@ def _line(sheet: Sheet, line: Line, notes: list[str]) -> str:
     if line.heading:
         arrow = f" {sheet.metric(line.place.metric).arrow}" if line.place.metric else ""
         fails = FAILS if line.place.metric and fails_everywhere(sheet, line.place.metric) else ""
-        fault = _numbers([sheet.fault(line)], notes)
-        return joined([f"*{markdown(line.text)}*{fault}{arrow}{fails}", *("" for _ in sheet.columns)])
-    name = markdown(line.text) + _numbers([sheet.fault(line)], notes)
+        remark = _numbers([sheet.remark(line)], notes)
+        return joined([f"*{markdown(line.text)}*{remark}{arrow}{fails}", *("" for _ in sheet.columns)])
+    name = markdown(line.text) + _numbers([sheet.remark(line)], notes)
     return joined([name, *(_cell(sheet, line, column, notes) for column in sheet.columns)])
 
 

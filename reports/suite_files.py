@@ -70,9 +70,10 @@ def with_verdicts(leaderboard: pd.DataFrame, report: SuiteReport | None) -> pd.D
     verdicts = report.labelled
     rows = verdicts.rename(columns={"question": "metric", "score": "mean"}).drop(columns=["passes", "status"])
     rows = rows.assign(protocol=report.name, kind=KIND)
-    if "fault" in leaderboard:
-        known = dict(zip(leaderboard["method"], leaderboard["fault"], strict=True))
-        rows = rows.assign(fault=[known.get(method, "") for method in rows["method"]])
+    for kind in ("fault", "convention"):
+        if kind in leaderboard:
+            known = dict(zip(leaderboard["method"], leaderboard[kind], strict=True))
+            rows = rows.assign(**{kind: [known.get(method, "") for method in rows["method"]]})
     columns = [*leaderboard.columns, "verdict"]
     return pd.concat([rows.reindex(columns=columns), leaderboard.assign(verdict="")[columns]], ignore_index=True)
 

@@ -33,7 +33,7 @@ class AuditedMethod:
         run: from a network that may be spoiled, a place, images (B, C, H, W) and their classes (B,) to the library's
             maps (B, h, w). None if the audit cannot call it.
         counterpart: what it is compared with.
-        fault: what is known to be wrong with it, in a sentence.
+        fault: what is known to be wrong with it, or the convention that it follows, in a sentence.
         looked_at: the version of the library in which causes and faults were looked for, and whether it is another one.
     """
 
@@ -100,13 +100,13 @@ def _method(prefix: str, name: str, plugin: Any) -> AuditedMethod:
     raw = {"raw": True} if prefix in _RAW and "raw" in plugin.parameters else {}
     required = [parameter for parameter in plugin.parameters.values() if parameter.required]
     if any(parameter.name not in counterpart.arguments for parameter in required):
-        return AuditedMethod(name, None, counterpart, plugin.note)
+        return AuditedMethod(name, None, counterpart, plugin.note or plugin.convention)
     try:
         bound = plugin.bind({**counterpart.arguments, **raw})
     except BenchError as error:  # another version, which takes other arguments
         return AuditedMethod(name, None, counterpart, str(error))
     run = partial(_run, plugin.run, bound, pixels="input" in plugin.needs)
-    return AuditedMethod(name, run, counterpart, plugin.note)
+    return AuditedMethod(name, run, counterpart, plugin.note or plugin.convention)
 
 
 def _run(

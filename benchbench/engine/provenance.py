@@ -238,6 +238,7 @@ def _method(choice: MethodChoice) -> dict[str, Any]:
         "code": plugin.source_digest,
         "identity": _identity(choice),
         **({"note": plugin.note} if plugin.note else {}),
+        **({"convention": plugin.convention} if plugin.convention else {}),
         **({"library": plugin.library_version} if plugin.library_version else {}),
     }
 

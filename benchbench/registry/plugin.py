@@ -127,6 +127,7 @@ class MethodPlugin(Plugin):
 
     ``optimises``: names of metrics that a control is made to win.
     ``note``: what is known to be wrong with this implementation; every run of it says so.
+    ``convention``: where it follows another convention than the definition, which is no fault; every table says so.
     ``fixed_score``: why no other score than the definition's can be explained; if empty, the needs say whether one can.
     ``parts``: what the map's values belong to; if empty, pixels with the need ``input``, and else cells of a layer.
     """
@@ -136,6 +137,7 @@ class MethodPlugin(Plugin):
     fails: str = ""
     optimises: frozenset[str] = frozenset()
     note: str = ""
+    convention: str = ""
     fixed_score: str = ""
     parts: str = ""
 

@@ -17,18 +17,19 @@ where the range is open the limit is Student's, which assumes that means are nea
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 from scipy.special import betaincinv, stdtrit
 
 from .resampling import CONFIDENCE, RESAMPLES, Array, mean
+from .tail_quantiles import tail_quantiles
 
 TAIL = (1 - CONFIDENCE) / 2
 _WEIGHTS_AT_ONCE = 2_000_000
 _GROUPS_AT_ONCE = 1_000
-_COLUMNS_AT_ONCE = 128  # so that what is drawn for them stays in a processor's cache
-_COLUMNS_OF_WEIGHTS = 1_024  # for which weights are drawn once
+_COLUMNS_AT_ONCE = 16  # so that what is drawn for them stays in a processor's cache
+_COLUMNS_OF_WEIGHTS = 1_024  # for which weights are drawn once, where they are too many to be held
 
 
 def limits(values: Array, low: float = -math.inf, high: float = math.inf, seed: int = 0, tail: float = TAIL) -> Array:
@@ -56,35 +57,41 @@ def limits_at(values: Array, tails: Sequence[float], low: float, high: float, se
     for place, tail in enumerate(tails):
         bounds[place] = _student(values, tail)
     sides = [side for side in (0, 1) if math.isfinite((low, high)[side])]
-    for start in range(0, columns if sides else 0, _COLUMNS_OF_WEIGHTS):
-        drawn = _weighted(values[:, start : start + _COLUMNS_OF_WEIGHTS], ends, sides, _weights(units, seed))
-        for side, means in drawn.items():
+    are_few = units + 1 <= _WEIGHTS_AT_ONCE // RESAMPLES
+    weights = list(_weights(units, seed)) if are_few else []
+    step = _COLUMNS_AT_ONCE if are_few else _COLUMNS_OF_WEIGHTS
+    drawn = {side: np.empty((min(step, columns), RESAMPLES)) for side in sides}
+    for start in range(0, columns if sides else 0, step):
+        _weighted(values[:, start : start + step], ends, weights or _weights(units, seed), drawn)
+        for side in sides:
+            means = drawn[side][: columns - start]
             wanted = [1 - tail if side else tail for tail in tails]
             for first, some in _blocks(means.T):
                 these = slice(start + first, start + first + some.shape[1])
-                quantiles = np.quantile(some.T, wanted, axis=1, overwrite_input=True)
+                quantiles = tail_quantiles(some.T, wanted)
                 exact = np.stack([_exact(values[:, these], ends[side], 1 if side else -1, tail) for tail in tails])
                 bounds[:, side, these] = np.where(np.isnan(exact), quantiles, exact)
     return bounds
 
 
-def _weighted(
-    values: Array, ends: tuple[float, float], sides: Sequence[int], weights: Iterable[Array]
-) -> dict[int, Array]:
-    """By side (m, resamples): means of the values and of the range's end there, by blocks of ``weights``."""
-    units, columns = values.shape
+def _weighted(values: Array, ends: tuple[float, float], weights: Iterable[Array], drawn: Mapping[int, Array]) -> None:
+    """Write means of the values and of the range's end, by blocks of ``weights``.
+
+    Args:
+        drawn: by side, the first rows of (m, resamples) get the means with the range's end there.
+    """
+    units = len(values)
     ordered = [(first, np.sort(some, axis=0)) for first, some in _blocks(values)]  # the images' order changes nothing
-    drawn = {side: np.empty((columns, RESAMPLES)) for side in sides}
     done = 0
     for block in weights:
         rows = slice(done, done + len(block))
         for first, some in ordered:
             these, anchor = slice(first, first + some.shape[1]), some[0]
             inside = anchor[:, None] + (some - anchor).T @ block[:, :units].T
-            for side in sides:
-                drawn[side][these, rows] = inside + (ends[side] - anchor)[:, None] * block[:, units]
+            for side, means in drawn.items():
+                np.multiply((ends[side] - anchor)[:, None], block[:, units], out=means[these, rows])
+                means[these, rows] += inside
         done += len(block)
-    return drawn
 
 
 def _blocks(values: Array) -> Iterator[tuple[int, Array]]:

@@ -90,16 +90,17 @@ def _outside(count: int) -> int:
     return int(np.searchsorted(beyond, 0.025, side="right")) - 1
 
 
-def median_interval(values: Array) -> tuple[float, float, float]:
-    """The median of (n,) values and its distribution-free 95 % interval, from order statistics (the sign test's).
+def median_intervals(values: Array) -> Array:
+    """(k, 3): of each column of (n, k) values, the median and its distribution-free 95 % interval.
 
-    NaN for both limits with fewer than six values: no interval of so few has that confidence.
+    The interval is the sign test's, from order statistics. NaN for both limits with fewer than six values: no interval
+    of so few has that confidence.
     """
-    if not len(values):
-        return np.nan, np.nan, np.nan
-    ordered = np.sort(values)
-    outside = _outside(len(ordered))
-    middle = float(np.median(ordered))
-    if outside < 0:
-        return middle, np.nan, np.nan
-    return middle, float(ordered[outside]), float(ordered[len(ordered) - 1 - outside])
+    ordered, count = np.sort(values, axis=0), len(values)
+    if not count:
+        return np.full((values.shape[1], 3), np.nan)
+    outside, half = _outside(count), count // 2
+    middle = ordered[half] if count % 2 else (ordered[half - 1] + ordered[half]) / 2
+    none = np.full(middle.shape, np.nan)
+    low, high = (none, none) if outside < 0 else (ordered[outside], ordered[count - 1 - outside])
+    return np.stack([middle, low, high], axis=1)

@@ -25,7 +25,7 @@ import pandas as pd
 from .intervals import TAIL, limits_at
 from .leaderboards import CONTEST
 from .metric_scale import Scales
-from .paired_tests import holm, mcnemar, median_interval, signed_rank
+from .paired_tests import holm, mcnemar, median_intervals, signed_rank
 from .resampling import Array, mean
 from .score_matrix import Flags, Scores, differences, scores
 from .units import Places, by_unit, gaps_by_unit
@@ -134,8 +134,7 @@ def measured_pairs(contest: Scores, compared_pairs: Sequence[Pair], margin: floa
     table["n"] = (~np.isnan(plain)).sum(0)
     table["failed"], table["other_failed"] = contest.failed[:, methods].sum(0), contest.failed[:, others].sum(0)
     table[["mean_difference", "low", "high", "_low90", "_high90"]] = mean_differences(plain, contest.scale.width, seed)
-    medians = [median_interval(column[~np.isnan(column)]) for column in plain.T]
-    table[["median_difference", "median_low", "median_high"]] = medians
+    table[["median_difference", "median_low", "median_high"]] = _medians(plain)
     table["test"] = "mcnemar" if contest.binary else "wilcoxon"
     step = max(1, _VALUES_AT_ONCE // max(1, len(values)))
     starts = range(0, len(methods), step)
@@ -183,6 +182,14 @@ def mean_differences(plain: Array, width: float, seed: int) -> Array:
         summary[columns, 0] = mean(values)
         both = limits_at(values, [TAIL, ALPHA], -width, width, seed)
         summary[columns, 1:] = both.transpose(2, 0, 1).reshape(len(columns), 4)
+    return summary
+
+
+def _medians(plain: Array) -> Array:
+    """(k, 3): of each column of (n, k) differences, NaN left out: the median and its interval."""
+    summary = np.full((plain.shape[1], 3), np.nan)
+    for columns, rows in _alike(~np.isnan(plain)):
+        summary[columns] = median_intervals(plain[rows][:, columns])
     return summary
 
 

@@ -108,7 +108,7 @@ def _rows(contest: Scores, power: float) -> list[tuple[object, ...]]:
     first, second = (list(column) for column in zip(*chosen, strict=True))
     values = contest.values
     gaps = by_unit(differences(values[:, first], values[:, second], contest.scale.floor), contest.units)
-    seen = [_Difference.of(gap[~np.isnan(gap)]) for gap in gaps.T]
+    seen = _differences(gaps)
     sought = np.array([abs(each.effect) for each in seen])
     known = ~np.isnan(sought)
     needed = np.full(len(seen), np.nan)
@@ -133,21 +133,38 @@ class _Difference:
     spread: float
     effect: float
 
-    @classmethod
-    def of(cls, gap: Array) -> _Difference:
-        n = len(gap)
-        average = float(gap.mean()) if n else math.nan
-        spread = float(gap.std(ddof=1)) if n > 1 else math.nan
-        rounding = _ROUNDING * float(np.abs(gap).max(initial=0.0))
-        none = n < 2 or spread <= rounding or abs(average) <= rounding
-        return cls(n, average, spread, math.nan if none else average / spread)
-
     def row(self, visible: float, needed: float) -> tuple[object, ...]:
         """The columns from ``n`` on; ``visible`` in standard deviations, ``needed`` NaN where there is no effect."""
         seen = visible * self.spread if self.n > 1 else math.nan
         if math.isnan(needed):
             return self.n, self.average, self.spread, self.effect, seen, pd.NA, pd.NA
         return self.n, self.average, self.spread, self.effect, seen, int(needed), max(0, int(needed) - self.n)
+
+
+def _differences(gaps: Array) -> list[_Difference]:
+    """Of each column of (n, k) paired differences; NaN is left out."""
+    known = ~np.isnan(gaps)
+    counts = known.sum(0)
+    every: dict[int, _Difference] = {}
+    for whole in (True, False):  # what knows every row is computed at once
+        columns = np.flatnonzero((counts == len(gaps)) == whole)
+        parts = [columns] if whole else columns[:, None]
+        for part in parts:
+            rows = np.ascontiguousarray(gaps[:, part].T) if whole else gaps[known[:, part[0]], part[0]][None]
+            every |= zip(part.tolist(), _of_rows(rows), strict=True)
+    return [every[place] for place in range(gaps.shape[1])]
+
+
+def _of_rows(rows: Array) -> list[_Difference]:
+    """Of each row of (k, n) paired differences, all known."""
+    n, nothing = rows.shape[1], np.full(len(rows), np.nan)
+    average = rows.mean(1) if n else nothing
+    spread = rows.std(1, ddof=1) if n > 1 else nothing
+    rounding = _ROUNDING * np.abs(rows).max(1, initial=0.0)
+    has_effect = (n > 1) & (spread > rounding) & (np.abs(average) > rounding)
+    effect = np.divide(average, spread, out=nothing.copy(), where=has_effect)
+    columns = (average.tolist(), spread.tolist(), effect.tolist())
+    return [_Difference(n, *values) for values in zip(*columns, strict=True)]
 
 
 def _pairs(methods: int) -> float:

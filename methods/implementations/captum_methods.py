@@ -19,7 +19,7 @@ from benchbench.vocabulary import PIXELS
 from .._sign import Sign, evidence
 from .family import LibraryFamily
 from .implementation import LibraryMethod, library_method
-from .known_faults import CAPTUM_FAULTS, CAPTUM_HERE, CAPTUM_LAYER_AND_PIXELS, CAPTUM_REFUSED, NEURON, seen
+from .known_faults import CAPTUM_CONVENTIONS, CAPTUM_HERE, CAPTUM_LAYER_AND_PIXELS, CAPTUM_REFUSED, NEURON, seen
 from .library_options import arguments, plain_options, takes
 
 CAPTUM = Library("captum", "captum", "captum.attr", "captum", "", "https://github.com/pytorch/captum")
@@ -66,8 +66,10 @@ def captum_method(name: str, kind: Any) -> LibraryMethod:
         return _maps(kind, call, params)
 
     pixels = "layer" not in inspect.signature(kind.__init__).parameters
-    note = CAPTUM_HERE.get(name) or seen(CAPTUM, CAPTUM_FAULTS.get(name, ""))
-    return library_method(name, CAPTUM, kind, _options(kind), run, pixels=pixels, note=note, parts=_parts(kind))
+    convention = CAPTUM_HERE.get(name) or seen(CAPTUM, CAPTUM_CONVENTIONS.get(name, ""))
+    return library_method(
+        name, CAPTUM, kind, _options(kind), run, pixels=pixels, convention=convention, parts=_parts(kind)
+    )
 
 
 def _parts(kind: Any) -> str:

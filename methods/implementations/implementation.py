@@ -55,7 +55,8 @@ class LibraryMethod(MethodPlugin):
     @property
     def summary(self) -> str:
         source = f"{self.implementation.__name__} of {self.library_version}, as it returns the map"
-        return f"{source}. Known: {self.note}" if self.note else source
+        convention = f"Convention: {self.convention}" if self.convention else ""
+        return ". ".join(filter(None, [source, f"Known: {self.note}" if self.note else "", convention]))
 
     @property
     def origin(self) -> str:
@@ -84,6 +85,7 @@ def library_method(
     pixels: bool = False,
     control: bool = False,
     note: str = "",
+    convention: str = "",
     parts: str = "",
 ) -> LibraryMethod:
     """The plugin ``prefix:NAME``.
@@ -93,6 +95,7 @@ def library_method(
         pixels: whether it explains the input and not a layer.
         control: whether it is no explanation, but a control such as a random map.
         note: its known fault, in a sentence.
+        convention: where it follows another convention than the definition, in a sentence.
         parts: what its values belong to, where that is neither pixels of the input nor cells of a layer.
     """
 
@@ -112,6 +115,7 @@ def library_method(
         control,
         fails=note,
         note=note,
+        convention=convention,
         parts=parts,
         library=library,
         implementation=implementation,

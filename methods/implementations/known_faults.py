@@ -1,6 +1,6 @@
-"""What is known to be wrong with other libraries' methods, and which of their classes are no methods of a study.
+"""What is known of other libraries' methods, faults and conventions, and which classes are no methods of a study.
 
-Each fault was seen in the library's code, in the version that LOOKED_AT names. docs/conformance.md and docs/audit have
+Each was seen in the library's code, in the version that LOOKED_AT names. docs/conformance.md and docs/audit have
 the differences of the maps.
 """
 
@@ -61,11 +61,11 @@ GRAD_CAM_REFUSED: dict[str, str] = {
     "BaseCAM": "it is the base class of the others",
 }
 
-CAPTUM_FAULTS: dict[str, str] = {
+CAPTUM_CONVENTIONS: dict[str, str] = {  # no faults: its documentation says so
     "LayerActivation": "it does not depend on the class",
     "GuidedGradCam": "it upsamples Grad-CAM to the nearest cell",
 }
-CAPTUM_HERE: dict[str, str] = {  # what the adapter makes of a method, whatever captum's version
+CAPTUM_HERE: dict[str, str] = {  # conventions too: what the adapter makes of a method, whatever captum's version
     "GradientShap": "its baseline is one zero image (the mean colour) here, as a study has no distribution",
     "DeepLiftShap": "its baselines are zero images (the mean colour) here, as a study has no distribution",
     "LayerGradientShap": "its baseline is one zero image (the mean colour) here, as a study has no distribution",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import pandas as pd
 
 from ..leaderboard.board import Block, Cell, Metric
 from . import pareto
-from .curves import changed_pixels
+from .curves import changed_pixels, curves_in_words, scatter_in_words
 from .depth import Depth
 from .plotly_parts import (
     Chart,
@@ -58,7 +59,7 @@ def curve_chart(block: Block, bands: pd.DataFrame, gaps: pd.DataFrame, look: Map
         axes = [_gap_axes(metric, best_method(block, metric), _of(gaps, metric), controls) for metric in compared]
         lines = _curve_lines(compared, gaps, methods, [best_method(block, metric) for metric in compared])
         views.append(View("Difference from the best", lines, panel_layout(axes), len(compared)))
-    return Chart(series, tuple(views), columns=2)
+    return Chart(series, tuple(views), columns=2, alt=curves_in_words(block, metrics))
 
 
 def curve_metrics(block: Block, bands: pd.DataFrame) -> list[Metric]:
@@ -77,7 +78,7 @@ def cost_chart(block: Block, look: Mapping[str, Look], fronts: Sequence[pareto.F
     rows = [row for row in block.rows if cost is not None and row.cell(cost).n]
     if cost is None or not block.quality or not rows:
         return None
-    series = [series_of(row.method, look[row.method], joined=False) for row in rows]
+    series = [_priced(series_of(row.method, look[row.method], joined=False), row.cell(cost)) for row in rows]
     ring = Series("Pareto-optimal", GREY, "solid", "circle-open", "○", control=False, joined=False, size=17)
     lines: list[Json] = []
     for panel, metric in enumerate(block.quality):
@@ -86,16 +87,21 @@ def cost_chart(block: Block, look: Mapping[str, Look], fronts: Sequence[pareto.F
             x, y = [front.points[name].cost for name in front.methods], [front.mean(name) for name in front.methods]
             lines.append({**place_of(len(rows), panel), "x": numbers(x), "y": numbers(y), "hoverinfo": "skip"})
         for number, row in enumerate(rows):
-            price, cell = row.cell(cost), row.cell(metric)
+            cell = row.cell(metric)
             if cell.n:
-                x_side = {"x": numbers([price.mean]), "error_x": bars([price])}
-                lines.append({**place_of(number, panel), **x_side, **_means([cell], hover)})
+                lines.append({**place_of(number, panel), **_means([cell], hover)})
     unit, log = f" ({cost.unit})" if cost.unit else "", min(row.cell(cost).mean for row in rows) > 0
     ticks = {"type": "log", **log_ticks([row.cell(cost).mean for row in rows])} if log else {}
     x_axis = {"title": {"text": plotly_text(f"{cost.title}{unit}")}, **ticks}
     panels: list[Panel] = [(_title(metric), x_axis, {}) for metric in block.quality]
     view = View("Quality against cost", tuple(lines), panel_layout(panels), len(panels))
-    return Chart((*series, *([ring] if fronts else [])), (view,), columns=3)
+    alt = scatter_in_words(block, cost, len(rows))
+    return Chart((*series, *([ring] if fronts else [])), (view,), columns=3, alt=alt)
+
+
+def _priced(series: Series, price: Cell) -> Series:
+    """The series at the method's cost, which is the same in every panel."""
+    return replace(series, shared={"x": numbers([price.mean]), "error_x": bars([price])})
 
 
 def depth_chart(depth: Depth, look: Mapping[str, Look]) -> Chart:
@@ -115,7 +121,10 @@ def depth_chart(depth: Depth, look: Mapping[str, Look]) -> Chart:
     ticks = {"tickvals": list(range(len(depth.layers))), "ticktext": [plotly_text(layer) for layer in depth.layers]}
     panels: list[Panel] = [(_title(table.metric), {"title": {"text": "layer"}, **ticks}, {}) for table in depth.tables]
     series = tuple(series_of(name, look[name], joined=True) for name in names)
-    return Chart(series, (View("By layer depth", tuple(lines), panel_layout(panels), len(panels)),), columns=3)
+    view = View("By layer depth", tuple(lines), panel_layout(panels), len(panels))
+    titles = ", ".join(table.metric.title for table in depth.tables)
+    alt = f"{titles} at {len(depth.layers)} layers, {depth.title}: the numbers are in the tables below."
+    return Chart(series, (view,), columns=3, alt=alt)
 
 
 def best_method(block: Block, metric: Metric) -> str:
@@ -139,8 +148,9 @@ def _curve_lines(
     lines = []
     for panel, metric in enumerate(metrics):
         part = _of(rows, metric)
+        by_method = dict(iter(part.groupby("method", sort=False)))
         for number, method in enumerate(methods):
-            curve = part[part["method"] == method]
+            curve = by_method.get(method, part[:0])
             banded = curve[curve["low"].notna() & curve["high"].notna()]
             shown = curve if banded.empty else banded
             if len(shown):
@@ -181,10 +191,10 @@ def _title(metric: Metric) -> str:
 
 def _means(cells: Sequence[Cell], hover: str) -> Json:
     """Means with their intervals, as bars and for the hover."""
-    ends = [(rounded(cell.low), rounded(cell.high)) for cell in cells]
-    known = all(cell.interval for cell in cells)
-    shown = interval(ends, cells[0].metric.decimals, hover) if known else {"hovertemplate": hover}
-    return {"y": numbers(cell.mean for cell in cells), "error_y": bars(cells), **shown}
+    decimals = cells[0].metric.decimals
+    ends = [(rounded(cell.low, decimals + 2), rounded(cell.high, decimals + 2)) for cell in cells]
+    means = numbers((cell.mean for cell in cells), decimals + 2)
+    return {"y": means, "error_y": bars(cells), **interval(ends, decimals, hover)}
 
 
 def _of(rows: pd.DataFrame, metric: Metric) -> pd.DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -12,7 +13,7 @@ from matplotlib.figure import Figure
 from ...formatting import join_words, plural
 from ...stats import Ranked
 from ..escape import one_line
-from .style import INK, RULE, STYLE, Look, Picture, picture, short
+from .style import INK, RULE, STYLE, Look, Picture, short
 
 WIDTH = 9.6  # inches, as the other figures
 ROW = 0.25  # inches from one label or bar to the next
@@ -36,28 +37,63 @@ def critical_difference(ranked: Ranked, title: str, look: Mapping[str, Look]) ->
         title: stands above, such as ``deletion AUC, lower is better``.
         look: by method; its mark on the axis has that colour and shape.
     """
-    groups = [group for group in ranked.groups if len(group) > 1]
-    levels = bar_levels([(group[0], group[-1]) for group in groups])
-    depth = max(levels, default=0)
-    half = (len(ranked.methods) + 1) // 2
-    sides = ranked.methods[:half], ranked.methods[half:]
-    margins = [max((len(_label(name, 0.0)) for name in side), default=0) * LETTER + GAP for side in sides]
-    low, high = math.floor(ranked.ranks[0]), math.ceil(ranked.ranks[-1])
-    high = max(high, low + 1)
-    rows = depth + half + 0.6
-    tall = HEAD + rows * ROW
+    places = RankPlaces.of(ranked)
+    low, high = places.span
+    margins = [letters * LETTER + GAP for letters in places.letters]
+    tall = HEAD + places.rows * ROW
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, tall))
         wide = WIDTH - sum(margins)
         axis = figure.add_axes((margins[0] / WIDTH, 0, wide / WIDTH, 1 - HEAD / tall))
         axis.set_xlim(low, high)
-        axis.set_ylim(-rows, 0)
-        _rule(axis, f"mean rank over {plural(ranked.n, 'image')}, 1 is the best", low, high)
+        axis.set_ylim(-places.rows, 0)
+        _rule(axis, counted_in_words(ranked), places)
         figure.text(0.01, 1 - 0.22 / tall, short(title, 110), fontsize=10, va="center")
-        _names(axis, ranked, look, half, depth, inch=(high - low) / wide)
-        for group, level in zip(groups, levels, strict=True):
+        _names(axis, ranked, look, places, inch=(high - low) / wide)
+        for group, level in places.bars:
             _bar(axis, ranked.ranks, group, level, inch=(high - low) / wide)
-        return picture(figure, _alt(ranked, title))
+        return Picture(figure, ranks_in_words(ranked, title))
+
+
+@dataclass(frozen=True)
+class RankPlaces:
+    """Where the parts of a diagram are: on the axis by rank, below it by rows.
+
+    Attributes:
+        span: the ends of the axis, whole ranks.
+        names: by method, whether its name is to the left, and its row.
+        bars: each group of two methods or more, and its row.
+        letters: of the longest label to the left, and to the right.
+        rows: how many there are.
+    """
+
+    span: tuple[int, int]
+    names: tuple[tuple[bool, float], ...]
+    bars: tuple[tuple[tuple[int, ...], float], ...]
+    letters: tuple[int, int]
+    rows: float
+
+    @classmethod
+    def of(cls, ranked: Ranked) -> RankPlaces:
+        """The better half of the names is to the left, the best and the worst in the first row below the bars."""
+        groups = [group for group in ranked.groups if len(group) > 1]
+        levels = bar_levels([(group[0], group[-1]) for group in groups])
+        depth, count = max(levels, default=0), len(ranked.methods)
+        half = (count + 1) // 2
+        names = tuple((at < half, depth + (at if at < half else count - 1 - at) + 0.9) for at in range(count))
+        sides = ranked.methods[:half], ranked.methods[half:]
+        left, right = (max((len(rank_label(name, 0.0)) for name in side), default=0) for side in sides)
+        low = math.floor(ranked.ranks[0])
+        span = (low, max(math.ceil(ranked.ranks[-1]), low + 1))
+        bars = tuple((tuple(group), level - 0.25) for group, level in zip(groups, levels, strict=True))
+        return cls(span, names, bars, (left, right), depth + half + 0.6)
+
+    @property
+    def ticks(self) -> list[int]:
+        """Whole ranks, some fifteen at most."""
+        low, high = self.span
+        step = max(1, round((high - low) / 12))
+        return list(range(low, high + 1, step))
 
 
 def bar_levels(groups: Sequence[tuple[int, int]]) -> list[int]:
@@ -71,24 +107,26 @@ def bar_levels(groups: Sequence[tuple[int, int]]) -> list[int]:
     return levels
 
 
-def _rule(axis: Axes, label: str, low: int, high: int) -> None:
+def counted_in_words(ranked: Ranked) -> str:
+    """What the axis shows."""
+    return f"mean rank over {plural(ranked.n, 'image')}, 1 is the best"
+
+
+def _rule(axis: Axes, label: str, places: RankPlaces) -> None:
     axis.spines[["left", "right", "bottom"]].set_visible(False)
     axis.xaxis.set_ticks_position("top")
     axis.xaxis.set_label_position("top")
-    step = max(1, round((high - low) / 12))
-    axis.set_xticks([*range(low, high, step), high] if (high - low) % step == 0 else range(low, high + 1, step))
+    axis.set_xticks(places.ticks)
     axis.set_xlabel(label, labelpad=5)
     axis.set_yticks([])
 
 
-def _names(axis: Axes, ranked: Ranked, look: Mapping[str, Look], half: int, depth: int, inch: float) -> None:
-    """Each method's mark on the axis, and a line to its name: the better half to the left, the best on top."""
-    low, high = axis.get_xlim()
-    for place, (name, rank) in enumerate(zip(ranked.methods, ranked.ranks, strict=True)):
-        left = place < half
-        row = place if left else len(ranked.methods) - 1 - place
-        y, edge = -(depth + row + 0.9), low if left else high
-        axis.plot([rank, rank, edge], [0, y, y], color=RULE, linewidth=1, clip_on=False, zorder=1)
+def _names(axis: Axes, ranked: Ranked, look: Mapping[str, Look], places: RankPlaces, inch: float) -> None:
+    """Each method's mark on the axis, and a line to its name."""
+    low, high = places.span
+    for name, rank, (left, row) in zip(ranked.methods, ranked.ranks, places.names, strict=True):
+        edge = low if left else high
+        axis.plot([rank, rank, edge], [0, -row, -row], color=RULE, linewidth=1, clip_on=False, zorder=1)
         style = look[name]
         axis.plot(
             [rank],
@@ -101,12 +139,12 @@ def _names(axis: Axes, ranked: Ranked, look: Mapping[str, Look], half: int, dept
             zorder=5,
         )
         end = edge + (-GAP if left else GAP) / 2 * inch
-        axis.text(end, y, _label(name, rank), ha="right" if left else "left", va="center", clip_on=False)
+        axis.text(end, -row, rank_label(name, rank), ha="right" if left else "left", va="center", clip_on=False)
 
 
-def _bar(axis: Axes, ranks: Sequence[float], group: Sequence[int], level: int, inch: float) -> None:
+def _bar(axis: Axes, ranks: Sequence[float], group: Sequence[int], level: float, inch: float) -> None:
     over = 0.05 * inch  # beyond the marks, so that equal ranks have a bar too
-    y = [-level + 0.25] * 2
+    y = [-level] * 2
     for first, last in stretches(group):
         ends = [ranks[first] - over, ranks[last] + over]
         axis.plot(ends, y, linewidth=BAR, color=INK, clip_on=False, zorder=4)
@@ -124,11 +162,13 @@ def stretches(group: Sequence[int]) -> list[tuple[int, int]]:
     return runs
 
 
-def _label(name: str, rank: float) -> str:
+def rank_label(name: str, rank: float) -> str:
+    """``gradcam  2.25``, cut where the name is long."""
     return f"{short(name, LABEL)}  {rank:.2f}"
 
 
-def _alt(ranked: Ranked, title: str) -> str:
+def ranks_in_words(ranked: Ranked, title: str) -> str:
+    """What a diagram shows, for who does not see it."""
     order = ", ".join(f"{one_line(name)} {rank:.2f}" for name, rank in zip(ranked.methods, ranked.ranks, strict=True))
     return f"Mean ranks over {plural(ranked.n, 'image')}, {one_line(title)}: {order}. {' '.join(_sentences(ranked))}"
 

@@ -15,7 +15,7 @@ from matplotlib.ticker import LogLocator
 from ...formatting import join_words, plural
 from ..leaderboard.board import Block, Metric, Row
 from . import pareto
-from .style import INK, STYLE, Look, Picture, entry, grid, label, legend, picture
+from .style import INK, STYLE, Look, Picture, entry, grid, label, legend
 
 RING: dict[str, Any] = {
     "color": INK,
@@ -42,7 +42,7 @@ def curves(block: Block, bands: pd.DataFrame, look: Mapping[str, Look]) -> Pictu
             part = here[(here["metric"] == metric.name) & (here["protocol"] == metric.protocol)]
             _curve_panel(axis, metric, part, look)
         legend(figure, names, look, lines=True)
-        return picture(figure, _curves_alt(block, metrics))
+        return Picture(figure, curves_in_words(block, metrics))
 
 
 def _curve_panel(axis: Axes, metric: Metric, part: pd.DataFrame, look: Mapping[str, Look]) -> None:
@@ -93,7 +93,7 @@ def scatter(block: Block, look: Mapping[str, Look], fronts: Sequence[pareto.Fron
             if metric in by_metric:
                 _rings(axis, by_metric[metric])
         legend(figure, [row.method for row in points], look, lines=False, more=marked)
-        return picture(figure, _scatter_alt(block, cost, len(points)))
+        return Picture(figure, scatter_in_words(block, cost, len(points)))
 
 
 def _scatter_panel(axis: Axes, metric: Metric, cost: Metric, points: Sequence[Row], look: Mapping[str, Look]) -> None:
@@ -131,7 +131,8 @@ def _value(row: Row, metric: Metric) -> float | None:
     return cell.mean if cell.n else None
 
 
-def _curves_alt(block: Block, metrics: Sequence[Metric]) -> str:
+def curves_in_words(block: Block, metrics: Sequence[Metric]) -> str:
+    """The areas under the curves, for who does not see them."""
     rankings = [
         f"{metric.title} {metric.protocol} ({metric.direction}): {_ranking(block, metric)}" for metric in metrics
     ]
@@ -145,6 +146,7 @@ def _ranking(block: Block, metric: Metric) -> str:
     return ", ".join(f"{name} {cell.text}" for name, cell in cells)
 
 
-def _scatter_alt(block: Block, cost: Metric, count: int) -> str:
+def scatter_in_words(block: Block, cost: Metric, count: int) -> str:
+    """What quality against cost shows of a block, for who does not see it."""
     names = ", ".join(metric.title for metric in block.quality)
     return f"{names} against {cost.title} of {plural(count, 'method')}, {block.title}: the numbers are in the tables."

@@ -20,7 +20,7 @@ from ..latex.sheet import counts_in_rank
 from ..latex.table_parts import key_of
 from ..leaderboard.board import Block, Metric
 from ..leaderboard.marks import Marked, MarksShown
-from .style import COLOURS, GREY, INK, MARKERS, RULE, STYLE, Look, Picture, picture, short
+from .style import COLOURS, GREY, INK, MARKERS, RULE, STYLE, Look, Picture, short
 
 WIDTH = 7.0  # inches: both columns of a paper
 ROW, HEAD = 0.17, 0.75  # inches of a method, and of titles and labels of a row of panels
@@ -65,7 +65,7 @@ def main_figure(marked: Marked, look: Mapping[str, Look]) -> Picture | None:
         handles = _legend(marked, metrics, names, several)
         if handles:
             figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False, fontsize=7)
-        return picture(figure, _alt(marked, metrics, names, several))
+        return Picture(figure, _alt(marked, metrics, names, several))
 
 
 def _metrics(marked: Marked) -> list[Metric]:

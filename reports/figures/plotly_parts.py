@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from ..leaderboard.board import Cell
@@ -40,7 +40,7 @@ LAYOUT: Json = {  # of every chart
     "margin": {"l": 10, "r": 10, "t": 30, "b": 10},
     "hovermode": "closest",
     "showlegend": False,
-    "legend": {"orientation": "h"},  # of a saved figure
+    "legend": {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom"},  # of a saved figure and on paper
     "template": {"layout": {"xaxis": AXIS, "yaxis": AXIS}},
 }
 EQUAL: Json = {  # the line on which both axes are equal
@@ -75,18 +75,28 @@ IMAGE_LINES: Json = {  # the curves of one image: what images.js adds its number
         "yaxis": {"title": {"text": "class score"}},
     },
 }
+BAND: Json = {  # of the interval around a line
+    "mode": "lines",
+    "line": {"width": 0},
+    "fill": "toself",
+    "opacity": 0.2,
+    "hoverinfo": "skip",
+    "hovertemplate": "",
+    "showlegend": False,
+}
 MARKERS = 8  # of a line with many points
 
 
 @dataclass(frozen=True)
 class Series:
-    """How one method is drawn in every panel of a chart, as in the picture that the chart replaces.
+    """How one method is drawn in every panel of a chart, as in the figures of PDF files.
 
     Attributes:
         dash: lengths in pixels, or ``solid``.
         symbol: Plotly's name of the marker. glyph: a character of that shape.
         joined: whether its points are joined by a line.
         size: of the marker, in pixels.
+        shared: what all traces of the method have in common beyond its look, such as its cost.
     """
 
     name: str
@@ -97,6 +107,7 @@ class Series:
     control: bool
     joined: bool
     size: int = 7
+    shared: Json = field(default_factory=dict, compare=False)
 
     @property
     def json(self) -> Json:
@@ -106,7 +117,7 @@ class Series:
         line = {"color": self.colour, "dash": self.dash, "width": line_width(self.control)}
         mode = "lines+markers" if self.joined else "markers"
         name = plotly_text(f"{self.name} (control)" if self.control else self.name)
-        return {"name": name, "mode": mode, "line": line, "marker": {"color": self.colour, **marker}}
+        return {"name": name, "mode": mode, "line": line, "marker": {"color": self.colour, **marker}, **self.shared}
 
 
 @dataclass(frozen=True)
@@ -115,8 +126,8 @@ class View:
 
     Attributes:
         lines: a Plotly trace per method and panel, without what ``Series`` says; ``series`` is the place of the method.
-            ``customdata`` are both ends of the interval at each point; with ``band`` they are drawn as a band; ``best``
-            marks the best method of the panel.
+            ``customdata`` are both ends of the interval at each point, null where it has none; with ``band``, charts.js
+            draws them as a band; ``best`` marks the best method of the panel.
         layout: Plotly's, without sizes.
         panels: how many.
     """
@@ -133,42 +144,39 @@ class Chart:
 
     Attributes:
         columns: panels in a row, where the window is wide enough.
+        alt: what it shows in words.
     """
 
     series: tuple[Series, ...]
     views: tuple[View, ...]
     columns: int
+    alt: str
 
     @property
     def json(self) -> Json:
-        """What charts.js reads. Of each method, one trace stands in the legend of a saved figure."""
-        return {"views": [self._view(view) for view in self.views]}
+        """What charts.js reads: a look for each method, and the lines of each view, which refer to the looks.
+
+        Of each method, one trace stands in the legend of a saved figure.
+        """
+        looks, views = [each.json for each in self.series], [self._view(view) for view in self.views]
+        return {"looks": looks, "band": BAND, "views": views}
 
     def _view(self, view: View) -> Json:
-        looks = [each.json for each in self.series]
-        lines = [{**looks[line["series"]], **line} for line in _legend(view.lines)]
-        return {
-            "lines": lines,
-            "bands": [_band(line) for line in lines if line.get("band")],
-            "narrow": view.layout | _grid(view.panels, 1),
-            "wide": view.layout | _grid(view.panels, min(self.columns, view.panels)),
-        }
+        narrow, wide = _grid(view.panels, 1), _grid(view.panels, min(self.columns, view.panels))
+        return {"lines": _legend(view.lines), "layout": LAYOUT | view.layout, "narrow": narrow, "wide": wide}
 
-
-def _band(line: Json) -> Json:
-    """The interval around a line, as a filled outline."""
-    low, high = ([ends[side] for ends in line["customdata"]] for side in (0, 1))
-    outline = {"x": [*line["x"], *line["x"][::-1]], "y": [*low, *high[::-1]], "fill": "toself", "opacity": 0.2}
-    same = {key: line[key] for key in ("series", "best", "xaxis", "yaxis")}
-    silent = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False}
-    return {**outline, **same, **silent, "fillcolor": line["line"]["color"]}
+    @property
+    def height(self) -> int:
+        """Of the first view in a wide window, in pixels."""
+        panels = self.views[0].panels
+        return int(_grid(panels, min(self.columns, panels))["height"])
 
 
 def _grid(panels: int, columns: int) -> Json:
     """Panels in rows, and what their rows take."""
     rows = -(-panels // columns)
     grid = {"rows": rows, "columns": columns, "pattern": "independent", "xgap": 0.18, "ygap": 0.35}
-    return {**LAYOUT, "grid": grid, "height": (245 if columns > 2 else 290) * rows + 40}
+    return {"grid": grid, "height": (245 if columns > 2 else 290) * rows + 40}
 
 
 def line_width(control: bool) -> float:
@@ -220,9 +228,10 @@ def place_of(series: int, panel: int) -> Json:
 
 
 def interval(ends: Sequence[tuple[float | None, float | None]], digits: int, hover: str) -> Json:
-    """Both ends of an interval at each point, and the hover that shows them."""
-    text = f"{hover} [{hover_number('customdata[0]', digits)}, {hover_number('customdata[1]', digits)}]"
-    return {"customdata": ends, "hovertemplate": text}
+    """Both ends of an interval at each point, and the hover that shows them where all points have them."""
+    known = all(end is not None for pair in ends for end in pair)
+    text = f" [{hover_number('customdata[0]', digits)}, {hover_number('customdata[1]', digits)}]" if known else ""
+    return {"customdata": ends, "hovertemplate": f"{hover}{text}"}
 
 
 def hover_number(name: str, digits: int) -> str:
@@ -232,7 +241,9 @@ def hover_number(name: str, digits: int) -> str:
 
 def bars(cells: Sequence[Cell]) -> Json:
     """Bars from the low to the high end of each cell, where it has them."""
-    up, down = numbers(cell.high - cell.mean for cell in cells), numbers(cell.mean - cell.low for cell in cells)
+    digits = cells[0].metric.decimals + 2
+    up = numbers((cell.high - cell.mean for cell in cells), digits)
+    down = numbers((cell.mean - cell.low for cell in cells), digits)
     return {"type": "data", "symmetric": False, "array": up, "arrayminus": down, "thickness": 1, "width": 0}
 
 

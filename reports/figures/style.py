@@ -1,33 +1,23 @@
-"""How every figure of a page looks: SVG, colour-blind-safe, distinguished by dash and marker too, in light and dark."""
+"""How every figure looks: colour-blind-safe, distinguished by dash and marker too; and the figures of PDF files."""
 
 from __future__ import annotations
 
 import io
-from base64 import b64encode
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import cycle
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from PIL import Image
 
 from ..escape import one_line
 
-INK, RULE = "#0b0b0c", "#b0b0b1"  # replaced in the SVG by colours that follow the reader's light or dark theme
+INK, RULE = "#0b0b0c", "#b0b0b1"
 GREY = "#808081"
-MOST_SVG = 150_000  # characters
-THEME = (
-    "<style>svg{color:#1b1b1a;--rule:#d9d7d0}"
-    "@media (prefers-color-scheme:dark){svg{color:#e9e7e1;--rule:#45443f}}"
-    "@media print{svg{color:#1b1b1a;--rule:#d9d7d0}}</style>"
-)
 DASHES = ["-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (5, 1.5, 1.2, 1.5)), (0, (8, 2))]
 MARKERS = ["o", "s", "^", "D", "v", "P", "X", "p", "h", "<"]
 CONTROL_DASHES = [(0, (3, 2)), (0, (1, 2)), (0, (6, 2, 1, 2))]
@@ -42,8 +32,6 @@ STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["Helvetica Neue", "Arial", "DejaVu Sans"],
     "font.size": 9,
-    "svg.fonttype": "none",
-    "svg.hashsalt": "benchbench",
     "pdf.fonttype": 42,  # TrueType: journals refuse type 3
     "text.color": INK,
     "axes.labelcolor": INK,
@@ -57,35 +45,13 @@ STYLE: dict[Any, Any] = {
 
 @dataclass(frozen=True)
 class Picture:
-    """An SVG for an ``img`` element (so that ids of two pictures cannot meet), and what it shows in words."""
+    """A figure that was drawn under ``STYLE``, and what it shows in words."""
 
-    svg: str
+    figure: Figure
     alt: str
-    width: int
-    height: int
-    figure: Figure = field(repr=False, compare=False)
-
-    @property
-    def uri(self) -> str:
-        return f"data:image/svg+xml;base64,{b64encode(self.svg.encode()).decode()}"
-
-    @property
-    def still(self) -> str:
-        """The picture beside a live chart, for paper and readers without scripts: on white as PNG if large.
-
-        The live chart gives the SVG to save.
-        """
-        if len(self.svg) <= MOST_SVG:
-            return self.uri
-        out = io.BytesIO()
-        with mpl.rc_context(STYLE):
-            self.figure.savefig(out, format="png", dpi=96, facecolor="white", metadata={"Software": None})
-        paletted, small = Image.open(out).convert("RGB").quantize(64), io.BytesIO()
-        paletted.save(small, "PNG", optimize=True)
-        return f"data:image/png;base64,{b64encode(small.getvalue()).decode()}"
 
     def pdf(self) -> bytes:
-        """The same picture as a PDF, its fonts within; the same bytes each time."""
+        """The figure as a PDF, its fonts within; the same bytes each time."""
         out = io.BytesIO()
         with mpl.rc_context(STYLE):
             self.figure.savefig(out, format="pdf", metadata={"CreationDate": None, "Creator": None, "Producer": None})
@@ -183,41 +149,3 @@ def short(name: str, most: int = 40) -> str:
     """A name on one line, cut where it is long."""
     name = one_line(name)
     return name if len(name) <= most else f"{name[: most - 1]}…"
-
-
-def picture(figure: Figure, alt: str) -> Picture:
-    """The figure as SVG that follows the reader's theme; ``alt`` is what it shows in words.
-
-    To be called within ``mpl.rc_context(STYLE)``.
-    """
-    out = io.StringIO()
-    with _laid_out(figure):
-        figure.savefig(out, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    svg = out.getvalue()
-    svg = svg[svg.index("<svg") :]
-    svg = svg.replace(INK, "currentColor").replace(RULE, "var(--rule)")
-    head = svg.index(">") + 1
-    width, height = (round(side * 96) for side in figure.get_size_inches())
-    return Picture(svg[:head] + THEME + svg[head:], alt, width, height, figure)
-
-
-@contextmanager
-def _laid_out(figure: Figure) -> Iterator[None]:
-    """The figure with its panels in place and without its layout engine: with one, ``savefig`` draws all of it twice.
-
-    The engine measures texts as the SVG has them, at its 72 dots per inch, as ``savefig`` would have it do.
-    """
-    engine, canvas, dpi = figure.get_layout_engine(), figure.canvas, figure.dpi
-    if engine is None:
-        yield
-        return
-    FigureCanvasSVG(figure)
-    figure.dpi = 72
-    engine.execute(figure)
-    figure.dpi = dpi
-    figure.set_canvas(canvas)
-    figure.set_layout_engine(None)
-    try:
-        yield
-    finally:
-        figure.set_layout_engine(engine)

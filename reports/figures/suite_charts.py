@@ -1,16 +1,12 @@
-"""The charts of a suite's answer: as data for charts.js, and as a picture for paper and readers without scripts."""
+"""The charts of a suite's answer, as data for charts.js."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import matplotlib as mpl
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.patches import Patch
 
 from ...results.suite_answer import SuiteAnswer, SuiteChart, SuiteTable
 from .plotly_parts import (
@@ -27,14 +23,11 @@ from .plotly_parts import (
     rounded,
     series_of,
 )
-from .style import INK, STYLE, Look, Picture, columns_of_legend, entry, grid, label, legend, looks, picture, short
+from .style import Look, looks, short
 
 MOST_PANELS = 12
 MOST_IN_ROW = 3
-MOST_LEVEL = 3  # words along x that are not turned
-ROOM = 3  # rows of a legend that take as much room as turned words
-BAR = 0.8  # of the room between two words that bars take
-PATTERNS = ("", "/", "x", ".", "-", "+", "|", "\\")  # of bars, in Plotly's and matplotlib's words alike
+PATTERNS = ("", "/", "x", ".", "-", "+", "|", "\\")  # of bars
 DIGITS = 3  # of a number in a hover
 
 
@@ -71,11 +64,10 @@ class ChartDrawing:
 
 @dataclass(frozen=True, eq=False)
 class DrawnChart:
-    """A chart with its picture; ``left_out`` panels are not drawn."""
+    """A chart as charts.js draws it; ``left_out`` panels are not drawn."""
 
     chart: SuiteChart
     live: Chart
-    still: Picture
     left_out: int
 
 
@@ -127,7 +119,7 @@ def _numbers(rows: pd.DataFrame, column: str) -> tuple[float, ...]:
 
 def _drawn(drawing: ChartDrawing, look: Mapping[str, Look]) -> DrawnChart:
     styles = {**looks([name for name in drawing.series if name not in look], []), **look}
-    return DrawnChart(drawing.chart, _live(drawing, styles), _still(drawing, styles), drawing.left_out)
+    return DrawnChart(drawing.chart, _live(drawing, styles), drawing.left_out)
 
 
 def _live(drawing: ChartDrawing, look: Mapping[str, Look]) -> Chart:
@@ -142,7 +134,8 @@ def _live(drawing: ChartDrawing, look: Mapping[str, Look]) -> Chart:
     layout = {**panel_layout(axes), **({"barmode": "overlay" if drawing.alone else "group"} if bars else {})}
     series = tuple(series_of(name, look[name], drawing.chart.kind == "lines") for name in drawing.series)
     view = View(drawing.chart.title, tuple(lines), layout, len(drawing.panels))
-    return Chart(series, (view,), columns=min(MOST_IN_ROW, len(drawing.panels)))
+    columns = min(MOST_IN_ROW, len(drawing.panels))
+    return Chart(series, (view,), columns=columns, alt=drawing.chart.caption)
 
 
 def _marker(drawing: ChartDrawing, name: str, look: Look) -> Json:
@@ -191,59 +184,3 @@ def _axes(drawing: ChartDrawing) -> tuple[Json, Json]:
 def _beside(drawing: ChartDrawing, place: int, count: int) -> float:
     """How far a series stands from its word, so that intervals do not cover each other."""
     return (place - (count - 1) / 2) * min(0.06, 0.5 / count) if drawing.words else 0.0
-
-
-def _still(drawing: ChartDrawing, look: Mapping[str, Look]) -> Picture:
-    bars = drawing.chart.kind == "bars"
-    with mpl.rc_context(STYLE):
-        room = 0 if len(drawing.words) <= MOST_LEVEL else ROOM
-        figure, axes = grid(len(drawing.panels), MOST_IN_ROW, [entry(name, look) for name in drawing.series], room)
-        for axis, (title, traces) in zip(axes, drawing.panels, strict=True):
-            for place, trace in enumerate(traces):
-                (_bars if bars else _marks)(axis, drawing, trace, place, len(traces), look[trace.series])
-            if drawing.words:
-                folded = len(drawing.words) > 3
-                names = [short(word, 18) for word in drawing.words]
-                axis.set_xticks(
-                    range(len(names)), names, rotation=30 if folded else 0, ha="right" if folded else "center"
-                )
-                axis.set_xlim(-0.6, len(names) - 0.4)
-            label(axis, title, drawing.x_title, short(drawing.y_title))
-        if bars:
-            _bar_legend(figure, drawing, look)
-        else:
-            legend(figure, drawing.series, look, lines=drawing.chart.kind == "lines")
-        return picture(figure, drawing.chart.caption)
-
-
-def _marks(axis: Axes, drawing: ChartDrawing, trace: SuiteTrace, place: int, count: int, look: Look) -> None:
-    x = [value + _beside(drawing, place, count) for value in trace.x]
-    joined = drawing.chart.kind == "lines"
-    axis.plot(
-        x,
-        trace.y,
-        color=look.colour,
-        linestyle=look.dash if joined else "none",
-        linewidth=1.0 if look.control else 1.4,
-        marker=look.marker,
-        markersize=4.5,
-    )
-    axis.vlines(x, trace.low, trace.high, color=look.colour, linewidth=0.8, alpha=0.6)
-
-
-def _bars(axis: Axes, drawing: ChartDrawing, trace: SuiteTrace, place: int, count: int, look: Look) -> None:
-    wide = BAR if drawing.alone else BAR / count
-    x = [value + (0.0 if drawing.alone else (place - (count - 1) / 2) * wide) for value in trace.x]
-    axis.bar(x, trace.y, wide, **_face(drawing, trace.series, look))
-    axis.vlines(x, trace.low, trace.high, color=INK, linewidth=0.8)
-
-
-def _face(drawing: ChartDrawing, name: str, look: Look) -> dict[str, Any]:
-    return {"facecolor": look.colour, "hatch": _pattern(drawing, name) * 2, "edgecolor": "white", "linewidth": 0}
-
-
-def _bar_legend(figure: Any, drawing: ChartDrawing, look: Mapping[str, Look]) -> None:
-    titles = [entry(name, look) for name in drawing.series]
-    faces = [_face(drawing, name, look[name]) for name in drawing.series]
-    handles = [Patch(label=title, **face) for title, face in zip(titles, faces, strict=True)]
-    figure.legend(handles=handles, loc="lower center", ncols=columns_of_legend(titles), frameon=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import pandas as pd
 
@@ -13,6 +13,7 @@ from ..figures.depth import Depth, DepthTable
 from ..latex import leaderboard as latex
 from ..latex.other_tables import plain_table
 from ..leaderboard.board import BLOCK, Block, Board
+from ..leaderboard.footnotes import Remark
 from ..leaderboard.marks import Marked
 from ..number_format import fixed
 from . import subgroups
@@ -28,7 +29,7 @@ from .finding_files import (
 )
 from .gap_tables import GapTable
 from .images_needed import images_needed
-from .matrices_of_methods import MethodMatrices
+from .matrices_of_methods import TITLES, MethodMatrices
 from .score_tables import score_files
 from .significance import VERDICTS, Decided
 
@@ -59,11 +60,11 @@ def downloads(
     for number, agreement in enumerate(agreements, start=1):
         files[f"agreement-{number}"] = _agreement(board, agreement, f"agreement-{number}")
     for number, group in enumerate(groups, start=1):
-        files[f"groups-{number}"] = _groups(group, f"groups-{number}")
+        files[f"groups-{number}"] = _groups(board, group, f"groups-{number}")
     files |= decided_files(decided) | _whole(marked)
     for id, words, rows, caption in _tables_of_findings(marked, decided):
         if not rows.empty:
-            files[id] = _file(words, rows, plain_table(caption, id, list(rows.columns), _texts(rows)))
+            files[id] = _file(words, rows, plain_table(caption, id, list(rows.columns), _texts(rows), board.remarks))
     return files
 
 
@@ -93,20 +94,21 @@ def failures(board: Board) -> pd.DataFrame:
 
 def decided_files(decided: Decided) -> dict[str, dict[str, str]]:
     """What the tests decided: the order over metrics, every pair, and what each comparison can show."""
-    files = {}
+    files, remarks = {}, decided.marked.board.remarks
     for number, duel in enumerate(decided.duels, start=1):
         caption = f"{duel.block.title}: metrics on which the row is significantly better : worse than the column."
         texts = [
             [name, *("" if cell is None else f"{cell[0]} : {cell[1]}" for cell in row)]
             for name, row in zip(duel.methods, duel.cells, strict=True)
         ]
-        tex = plain_table(caption, f"duels-{number}", ["", *duel.methods], texts)
+        tex = plain_table(caption, f"duels-{number}", ["", *duel.methods], texts, remarks)
         files[f"duels-{number}"] = _pairs(["pairs", duel.block.title], duel.rows, tex, "compare")
     verdicts = decided.marked.verdicts
     if decided.order:
         rows = verdicts.overall
         caption = "Mean rank over quality, without what a control wins, and Bradley-Terry strength; 95 % intervals."
-        files["order"] = _file(["order"], rows, plain_table(caption, "order", list(rows.columns), _texts(rows)))
+        tex = plain_table(caption, "order", list(rows.columns), _texts(rows), remarks)
+        files["order"] = _file(["order"], rows, tex)
     if decided.contests:
         header = ["Metric", "Network, data, layer", "Images", *VERDICTS, "detectable", "halves agree"]
         texts = [
@@ -150,7 +152,7 @@ def _whole(marked: Marked) -> dict[str, dict[str, str]]:
         ("failures", lost, "Missing values, with the reason."),
     ):
         if not rows.empty:
-            files[id] = _file([id], rows, plain_table(caption, id, list(rows.columns), _texts(rows)))
+            files[id] = _file([id], rows, plain_table(caption, id, list(rows.columns), _texts(rows), board.remarks))
     return files
 
 
@@ -160,18 +162,19 @@ def _depth(board: Board, depth: Depth, table: DepthTable, label: str) -> dict[st
     rows = rows[(rows["metric"] == metric.name) & (rows["protocol"] == metric.protocol)]
     caption = f"{metric.title} {metric.protocol} ({metric.direction}) by layer, {depth.title}: means over images."
     texts = [[name, *(cell.text if cell else "" for cell in cells)] for name, _, cells in table.rows]
-    tex = plain_table(caption, label, ["Method", *depth.layers], texts)
+    tex = plain_table(caption, label, ["Method", *depth.layers], texts, board.remarks)
     return _file(["by-layer", metric.title, depth.title], rows, tex)
 
 
-def _groups(table: subgroups.SubgroupTable, label: str) -> dict[str, str]:
+def _groups(board: Board, table: subgroups.SubgroupTable, label: str) -> dict[str, str]:
     caption = f"Localisation by {table.by}, {table.title}: means with 95 % intervals."
     texts = [
         [line.group, f"{line.metric.title} {line.metric.protocol}", str(line.n), *(" ".join(c) for c in line.cells)]
         for line in table.lines
     ]
     header = [table.by.capitalize(), "Metric", "Images", *table.methods]
-    return _file([f"by-{table.by}", table.title], table.rows, plain_table(caption, label, header, texts))
+    tex = plain_table(caption, label, header, texts, board.remarks)
+    return _file([f"by-{table.by}", table.title], table.rows, tex)
 
 
 def _agreement(board: Board, agreement: Agreement, label: str) -> dict[str, str]:
@@ -184,8 +187,10 @@ def _agreement(board: Board, agreement: Agreement, label: str) -> dict[str, str]
     return _file(["agreement", agreement.block.title], _of(board.agreement, agreement.block), tex)
 
 
-def method_agreement_files(matrices: Sequence[MethodMatrices]) -> dict[str, dict[str, str]]:
-    """How alike the maps of every two methods are: of each setting and measure every number, and the matrix."""
+def method_agreement_files(
+    matrices: Sequence[MethodMatrices], remarks: Mapping[str, Remark]
+) -> dict[str, dict[str, str]]:
+    """How alike the maps of every two methods are: of each setting and measure the numbers, and the matrix."""
     files = {}
     for number, each in enumerate(matrices, start=1):
         for place, (title, cells) in enumerate(each.matrices, start=1):
@@ -195,12 +200,14 @@ def method_agreement_files(matrices: Sequence[MethodMatrices]) -> dict[str, dict
             ]
             id = f"method-agreement-{number}-{place}"
             caption = f"{title} of the maps of two methods, {each.title}: means over images."
-            tex = plain_table(caption, id, ["", *each.methods], texts)
-            files[id] = _pairs(["method-agreement", title, each.title], each.rows, tex, "method_agreement")
+            tex = plain_table(caption, id, ["", *each.methods], texts, remarks)
+            others = tuple(measure for measure, name in TITLES.items() if name != title)
+            rows = each.rows[[name for name in each.rows if not str(name).startswith(others)]]
+            files[id] = _pairs(["method-agreement", title, each.title], rows, tex, "method_agreement")
     return files
 
 
-def gap_files(tables: Sequence[GapTable]) -> dict[str, dict[str, str]]:
+def gap_files(tables: Sequence[GapTable], remarks: Mapping[str, Remark]) -> dict[str, dict[str, str]]:
     """Each method against its own inverted, blurred, ... map: in all settings, and in each."""
     if not tables:
         return {}
@@ -210,7 +217,7 @@ def gap_files(tables: Sequence[GapTable]) -> dict[str, dict[str, str]]:
     files = {}
     for id, where, rows in parts:
         caption = f"Methods against controls made of their own maps, {where}: more is better for the method."
-        tex = plain_table(caption, id, list(rows.columns), _texts(rows.head(MOST_ROWS)))
+        tex = plain_table(caption, id, list(rows.columns), _texts(rows.head(MOST_ROWS)), remarks)
         files[id] = _pairs(["gaps", where], rows, tex, "gaps")
     return files
 

@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from markupsafe import Markup
 from PIL import Image
 
 from ...results.record import Record
 from ...untrusted_picture import read_picture
 
 COLOURS = "inferno"  # of maps
+FEWEST_FOLDED = 30_000  # characters of a part of the page that is compressed
 
 
 def base64_text(data: bytes) -> str:
@@ -30,6 +32,18 @@ def packed(data: bytes, level: int = 9) -> str:
 def packed_json(value: Any) -> str:
     """A value as JSON, compressed, in base64."""
     return packed(json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode(), level=6)
+
+
+def folded(markup: Markup) -> Markup:
+    """A large part of the page, compressed: unpack.js puts it in its place when it comes near the window.
+
+    A small part stays as it is.
+    """
+    if len(markup) < FEWEST_FOLDED:
+        return markup
+    words = "This part is compressed, to keep the page small: it needs JavaScript."
+    packing = '<div class="packed"><script type="text/plain">{}</script><noscript><p>{}</p></noscript></div>'
+    return Markup(packing).format(packed(markup.encode()), words)
 
 
 def thumbnail(record: Record, file: str, side: int) -> Image.Image:

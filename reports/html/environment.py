@@ -13,7 +13,7 @@ from ...formatting import plural
 from ..escape import visible
 from ..leaderboard.board import Metric
 from ..number_format import fixed, merged, pairs_in_words, share
-from .embedded import packed_json
+from .embedded import folded, packed_json
 
 
 def link(paper: str) -> str:
@@ -67,6 +67,7 @@ def environment() -> Environment:
         share=share,
         first_sentence=first_sentence,
         packed=packed_json,
+        folded=folded,
         shell=shlex.quote,
         file_name=file_name,
     )

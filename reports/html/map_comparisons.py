@@ -45,7 +45,8 @@ class MapComparisons:
     @property
     def files(self) -> dict[str, dict[str, str]]:
         """The tables of both sections, by their ids in the page."""
-        return method_agreement_files(self.matrices) | gap_files(self.gaps)
+        remarks = self.marked.board.remarks
+        return method_agreement_files(self.matrices, remarks) | gap_files(self.gaps, remarks)
 
     def images_of(self, setting: MethodMatrices) -> int:
         """The images of a network and data set of which the run has maps."""

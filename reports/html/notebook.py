@@ -40,8 +40,8 @@ def _suite(report: SuiteReport) -> Iterator[str]:
     yield f"<p><b>{_text(report.answer.sentence)}</b></p>"
     yield from map(_verdicts, report.tables[:MOST_VERDICTS])
     left = len(report.tables) - MOST_VERDICTS
-    faults = [f"({number}) {note.text}" for number, note in enumerate(report.footnotes, start=1)]
-    notes = [LEGEND, *faults, f"{plural(left, 'more setting')}: see the report" if left > 0 else ""]
+    remarks = [f"({number}) {note.text}" for number, note in enumerate(report.footnotes, start=1)]
+    notes = [LEGEND, *remarks, f"{plural(left, 'more setting')}: see the report" if left > 0 else ""]
     yield "".join(f"<p><small>{_text(text)}</small></p>" for text in notes if text)
 
 

@@ -13,7 +13,7 @@ from ...formatting import plural
 from ...results.unfinished import caution_of
 from ...stats import COST, QUALITY, curve_bands, curve_differences, measured
 from ...vocabulary import QUALITY_MEANS
-from ..figures import agreement, charts, curves, depth, pareto
+from ..figures import agreement, charts, depth, pareto
 from ..figures.style import Look, looks
 from ..leaderboard.board import Block, Board, Cell, Metric, Row
 from ..leaderboard.costs import CostTable, cost_tables
@@ -26,7 +26,7 @@ from .opening import Opening
 from .page_key import source_files
 from .paper import Paper
 from .score_tables import ScoreTable, score_tables
-from .section_views import AgreementSection, DepthSection, StudyView
+from .section_views import DepthSection, StudyView
 from .seed_tables import SeedTable, seed_tables
 from .selector import Filter, families_offered, family_of, filters
 from .significance import Decided, PairMap
@@ -75,10 +75,8 @@ class Page:
         look, fronts = self._look, pareto.fronts(self.marked, block)
         return StudyView(
             block,
-            curves.curves(block, bands, look),
             charts.curve_chart(block, bands, gaps, look),
             " ".join(sorted({str(self.family(metric)) for metric in charts.curve_metrics(block, bands)})),
-            curves.scatter(block, look, fronts),
             charts.cost_chart(block, look, fronts),
             fronts,
             self.decided.diagrams(block, look),
@@ -93,14 +91,13 @@ class Page:
     def depths(self) -> tuple[DepthSection, ...]:
         layers = {model["name"]: model["layers"] for model in self.info["models"]}
         return tuple(
-            DepthSection(each, depth.drawn(each, self._look), charts.depth_chart(each, self._look))
-            for each in depth.depths(self.board.blocks, layers)
+            DepthSection(each, charts.depth_chart(each, self._look)) for each in depth.depths(self.board.blocks, layers)
         )
 
     @cached_property
-    def agreements(self) -> tuple[AgreementSection, ...]:
-        agreements = agreement.agreements(self.board.blocks, self.board.agreement)
-        return tuple(AgreementSection(each, agreement.drawn(each) if each.readable else None) for each in agreements)
+    def agreements(self) -> tuple[agreement.Agreement, ...]:
+        """How alike the metrics order the methods, in each setting."""
+        return agreement.agreements(self.board.blocks, self.board.agreement)
 
     @cached_property
     def maps(self) -> MapComparisons:
@@ -116,6 +113,12 @@ class Page:
         names = next((each.names for each in self.filters if each.key == key), (name,))
         return names.index(name) if name in names else -1
 
+    def opens_with(self, block: Block) -> bool:
+        """Whether the page shows the setting when it is opened, so that its leaderboard needs no JavaScript."""
+        names = {"network": block.model, "data": block.dataset, "layer": block.layer}
+        chosen = [each for each in self.filters if each.key in names and each.first >= 0]
+        return all(self.mark(each.key, names[each.key]) == each.first for each in chosen)
+
     def family(self, metric: Metric) -> int:
         return self.mark("family", family_of(metric))
 
@@ -127,8 +130,8 @@ class Page:
 
     @cached_property
     def downloads(self) -> dict[str, dict[str, str]]:
-        depths, agreements = [each.depth for each in self.depths], [each.agreement for each in self.agreements]
-        files = downloads(self.marked, self.decided, depths, agreements, self.groups)
+        depths = [each.depth for each in self.depths]
+        files = downloads(self.marked, self.decided, depths, self.agreements, self.groups)
         files |= self.maps.files | (self.suite.downloads if self.suite else {})
         bibtex = self.paper.bibtex
         return files | ({"bibtex": {"name": "benchbench-references", "bib": bibtex}} if bibtex else {})
@@ -208,6 +211,11 @@ class Page:
         """The tidy leaderboard, every row of it, as text and as numbers to sort by."""
         return _records(self.board.plain)
 
+    @property
+    def remark_kinds(self) -> list[str]:
+        """What is known of some method: ``fault``, ``convention``."""
+        return [kind for kind in ("fault", "convention") if any(getattr(r, kind) for r in self.board.remarks.values())]
+
     @cached_property
     def protocols_apart(self) -> list[dict[str, Any]]:
         """How alike two protocols of one metric order the methods: other fills, steps, rules."""
@@ -252,7 +260,7 @@ class Page:
 
     @cached_property
     def has_curves(self) -> bool:
-        return any(study.curves for study in self.studies)
+        return any(study.curve_chart for study in self.studies)
 
     @property
     def without_curves(self) -> list[tuple[int, str]]:
@@ -263,7 +271,7 @@ class Page:
     @cached_property
     def has_fronts(self) -> bool:
         """Whether a chart of quality against cost can be drawn."""
-        return any(study.scatter and study.cost_chart for study in self.studies)
+        return any(study.cost_chart for study in self.studies)
 
     @cached_property
     def _parts(self) -> dict[str, dict[tuple[Any, ...], float]]:

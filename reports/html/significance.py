@@ -11,13 +11,13 @@ from typing import Any
 import pandas as pd
 
 from ...stats import CONTEST, OrderCase
-from ..figures.critical_difference import critical_difference
-from ..figures.style import Look, Picture
+from ..figures.style import Look
 from ..leaderboard.board import BLOCK, Block, Metric
 from ..leaderboard.marks import Marked
 from ..leaderboard.stability import stability_text
 from ..leaderboard.verdicts import counted
 from ..number_format import fixed, interval
+from .rank_diagrams import RankDiagram
 from .selector import family_of
 
 MOST_NAMES = 1_200  # in all critical-difference diagrams of a page
@@ -171,19 +171,19 @@ class Decided:
         """Over the metrics of a family; None with fewer than two tested methods."""
         names = {(metric.name, metric.protocol) for metric in self.marked.board.of() if family_of(metric) == family}
         rows = self.marked.tested_pairs
-        here = [pair in names for pair in zip(rows["metric"], rows["protocol"], strict=True)]
-        return self._pair_map(rows[here])
+        return self._pair_map(rows[pd.MultiIndex.from_frame(rows[["metric", "protocol"]]).isin(names)])
 
     def _pair_map(self, rows: pd.DataFrame) -> PairMap | None:
         listed = [m["name"] for m in self.marked.board.record.info["methods"]]
-        tested = set(rows["method"]) | set(rows["other"])
+        tested = set(rows["method"].unique()) | set(rows["other"].unique())
         methods = tuple(name for name in listed if name in tested)
         if len(methods) < 2:
             return None
         counts: dict[tuple[str, str], Counter[str]] = {}
-        for first, second, verdict in rows[["method", "other", "verdict"]].itertuples(index=False, name=None):
-            counts.setdefault((first, second), Counter())[verdict] += 1
-            counts.setdefault((second, first), Counter())[_MIRRORED.get(verdict, verdict)] += 1
+        sizes = rows.groupby(["method", "other", "verdict"], sort=False).size()
+        for (first, second, verdict), count in zip(sizes.index, sizes.tolist(), strict=True):
+            counts.setdefault((first, second), Counter())[verdict] += count
+            counts.setdefault((second, first), Counter())[_MIRRORED.get(verdict, verdict)] += count
         return PairMap(methods, tuple(tuple(_pair_counts(counts.get((a, b))) for b in methods) for a in methods))
 
     @cached_property
@@ -195,7 +195,7 @@ class Decided:
     def contests(self) -> tuple[ContestView, ...]:
         return tuple(each for block in self.marked.board.blocks for each in self._contests(block))
 
-    def diagrams(self, block: Block, look: dict[str, Look]) -> list[Picture]:
+    def diagrams(self, block: Block, look: dict[str, Look]) -> list[RankDiagram]:
         """A critical-difference diagram per metric; none where the run has too many for a page."""
         if self.too_many_diagrams:
             return []
@@ -203,7 +203,7 @@ class Decided:
         for metric in block.quality:
             ranked = self.marked.verdicts.ranked.get(_key(block, metric))
             if ranked is not None:
-                diagrams.append(critical_difference(ranked, f"{metric.title} {metric.arrow}  {metric.protocol}", look))
+                diagrams.append(RankDiagram(ranked, f"{metric.title} {metric.arrow}  {metric.protocol}", look))
         return diagrams
 
     @property
@@ -212,14 +212,15 @@ class Decided:
 
     def _duels(self, block: Block) -> Duels:
         tested = self._tested.get((block.model, block.dataset, block.layer), self.marked.verdicts.pairs[:0])
-        here = set(tested["method"]) | set(tested["other"])
+        here = set(tested["method"].unique()) | set(tested["other"].unique())
         methods = tuple(row.method for row in block.methods if row.method in here)
         counts = {(first, second): [0, 0, 0] for first in methods for second in methods if first != second}
-        for first, second, verdict in tested[["method", "other", "verdict"]].itertuples(index=False, name=None):
+        sizes = tested.groupby(["method", "other", "verdict"], sort=False).size()
+        for (first, second, verdict), count in zip(sizes.index, sizes.tolist(), strict=True):
             won = (verdict == "better") - (verdict == "worse")
             for pair, sign in (((first, second), won), ((second, first), -won)):
                 for place, hit in enumerate((sign > 0, sign < 0, True)):
-                    counts[pair][place] += hit
+                    counts[pair][place] += hit * count
         cells = tuple(tuple(_triple(counts.get((first, second))) for second in methods) for first in methods)
         return Duels(block, methods, cells, tested)
 

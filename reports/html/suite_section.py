@@ -129,7 +129,7 @@ class SuiteSection:
         for stored, view in zip(self.report.stored.tables, self.tables, strict=True):
             texts = [[cell.text for cell in cells] for _, cells in view.rows]
             caption = f"{view.title}." + ("" if len(texts) == view.total else f" The first {len(texts)} rows.")
-            tex = plain_table(caption, f"suite-{file_of(view.name)}", view.headings, texts)
+            tex = plain_table(caption, f"suite-{file_of(view.name)}", view.headings, texts, self.report.remarks)
             whole = {"name": f"{stem}-{file_of(view.name)}", "csv": csv(stored.rows), "tex": tex}
             if view.total > MOST_CSV:
                 del whole["csv"]

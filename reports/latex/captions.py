@@ -34,8 +34,8 @@ def caption(marked: Marked, scope: Scope, spread: Spread, sheets: Sequence[Sheet
     place = place[:1].lower() + place[1:] if named and place.startswith("By ") else place
     opening = f"{latex_breaking(named)}{mark}, {latex_breaking(place)}" if named else latex_breaking(place)
     sentences = [f"{opening}: {latex_breaking(what)}."]
-    if fault := subject_fault(sheets):
-        sentences.append(latex_breaking(f"{fault}."))
+    if remark := subject_remark(sheets):
+        sentences.append(latex_breaking(f"{remark}."))
     if progress := progress_of(marked.board.record.info):
         sentences.append(rf"\textbf{{Unfinished run: {latex_breaking(progress)}.}}")
     sentences.append("Best in bold, second best underlined.")
@@ -72,9 +72,9 @@ def subject(sheets: Sequence[Sheet]) -> tuple[str, str]:
     return " of ".join(named), mark
 
 
-def subject_fault(sheets: Sequence[Sheet]) -> str:
-    """The known fault of the method that all numbers are of, where no heading names it; else empty."""
-    return sheets[0].faults.get(_only_method(sheets), "")
+def subject_remark(sheets: Sequence[Sheet]) -> str:
+    """What is known of the method that all numbers are of, where no heading names it; else empty."""
+    return sheets[0].remarks.get(_only_method(sheets), "")
 
 
 def _only_method(sheets: Sequence[Sheet]) -> str:

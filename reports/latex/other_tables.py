@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ..escape import latex, latex_breaking
+from ..leaderboard.footnotes import Footnote, Notes, Remark
 
 PREAMBLE = r"""% Written by benchbench; rebuild it rather than edit it.
 % Needs \usepackage{booktabs,graphicx} in the preamble.
@@ -12,11 +13,21 @@ PREAMBLE = r"""% Written by benchbench; rebuild it rather than edit it.
 FIT = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
 
 
-def plain_table(caption: str, label: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def plain_table(
+    caption: str,
+    label: str,
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    remarks: Mapping[str, Remark] | None = None,
+) -> str:
     """Any table of texts: the first column to the left, the others centred; every text is escaped.
 
     A table that is wider than the page's text is made smaller as a whole.
+
+    Args:
+        remarks: by method, what is known of it: a heading or a cell that is its name has a footnote.
     """
+    notes = _Numbers(remarks or {})
     lines = [
         r"\begin{table*}[t]",
         r"\centering\footnotesize\setlength{\tabcolsep}{3pt}",
@@ -24,18 +35,35 @@ def plain_table(caption: str, label: str, header: Sequence[str], rows: Sequence[
         FIT,
         rf"\begin{{tabular}}{{l{'c' * (len(header) - 1)}}}",
         r"\toprule",
-        _row(header),
+        _row(header, notes),
         r"\midrule",
-        *map(_row, rows),
+        *(_row(row, notes) for row in rows),
         r"\bottomrule",
         r"\end{tabular}}",
+        *footnotes([note.text for note in notes.footnotes]),
         r"\end{table*}",
     ]
     return PREAMBLE + "\n".join(lines) + "\n"
 
 
-def _row(texts: Sequence[str]) -> str:
-    return " & ".join(latex(text) for text in texts) + r" \\"
+class _Numbers:
+    """The footnotes of a table, numbered as its names come."""
+
+    def __init__(self, remarks: Mapping[str, Remark]) -> None:
+        self._remarks, self._notes = remarks, Notes()
+
+    @property
+    def footnotes(self) -> tuple[Footnote, ...]:
+        return self._notes.footnotes
+
+    def raised(self, text: str) -> str:
+        """The number of a method's footnote; empty for other texts."""
+        remark = self._remarks.get(text)
+        return rf"$^{{{self._notes.number(text, remark)}}}$" if remark else ""
+
+
+def _row(texts: Sequence[str], notes: _Numbers) -> str:
+    return " & ".join(latex(text) + notes.raised(text) for text in texts) + r" \\"
 
 
 def footnotes(texts: Sequence[str], font: str = r"\footnotesize") -> list[str]:

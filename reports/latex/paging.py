@@ -164,7 +164,7 @@ def line_height(sheet: Sheet, line: Line) -> float:
     """Points of a line, rather more than less."""
     if line.heading:
         return _lines(line.text, sheet.total_width - 2 * SEP - 20) * LINE + 5
-    names = _wrapped(line.text + "0" * bool(sheet.fault(line)), sheet.names_width)
+    names = _wrapped(line.text + "0" * bool(sheet.remark(line)), sheet.names_width)
     intervals = sheet.spread == "interval" and any(sheet.interval(line, column) for column in sheet.columns)
     high = LINE * (STRETCH if sheet.spread == "pm" else 1)
     return float(max(names, 1) * high + (LINE - 1 if intervals else 0) + (5 if line.rule else 0))
@@ -202,8 +202,8 @@ def _notes(sheet: Sheet, lines: Sequence[Line]) -> dict[str, float]:
     """The footnotes that lines need, with their points."""
     cells = [sheet.cell(line, column) for line in lines for column in sheet.columns]
     named: list[Line | Column] = [*sheet.columns, *lines]
-    faults = filter(None, map(sheet.fault, named))
-    texts = dict.fromkeys([*faults, *(note.text for shown in cells if shown for note in shown.footnotes)])
+    remarks = filter(None, map(sheet.remark, named))
+    texts = dict.fromkeys([*remarks, *(note.text for shown in cells if shown for note in shown.footnotes)])
     return {text: LINE * (len(latex(text)) // 80 + 1) for text in texts}
 
 

@@ -11,7 +11,7 @@ from functools import cached_property
 
 from ..escape import one_line
 from ..leaderboard.board import Metric
-from ..leaderboard.footnotes import faults_over
+from ..leaderboard.footnotes import remarks_over
 from ..leaderboard.marks import NONE, Mark, Marked, MarksShown
 from ..number_format import fixed, offsets
 from .short_names import short_title
@@ -73,9 +73,12 @@ class Sheet:
 
     def cell(self, line: Line, column: Column) -> MarksShown | None:
         """What stands there; None where the run has nothing of that."""
-        parts = [getattr(column.place, name) or getattr(line.place, name) for name in PARTS]
-        metric = self.key(line, column)
-        return self.marked.cells.get((*parts, *metric)) if metric and all(parts) else None
+        first, second = column.place, line.place  # of a large table, hundreds of thousands of times
+        model, dataset = first.model or second.model, first.dataset or second.dataset
+        layer, method = first.layer or second.layer, first.method or second.method
+        metric = first.metric or second.metric
+        known = metric and model and dataset and layer and method
+        return self.marked.cells.get((model, dataset, layer, method, *metric)) if metric and known else None
 
     def share(self, line: Line, column: Column) -> Mark:
         """The mark that has the share of a column of shares; without one in other columns."""
@@ -124,16 +127,16 @@ class Sheet:
         rivals = (self.marked.cells.get((*parts, name, *key_of(shown.cell.metric))) for name in self.methods)
         return any(rival and rival.cell.n and not rival.mark.best for rival in rivals)
 
-    def fault(self, part: Line | Column) -> str:
-        """The footnote on the known fault of the method that a line, a heading or a column is named after; or empty."""
+    def remark(self, part: Line | Column) -> str:
+        """The footnote on the method that a line, a heading or a column is named after; or empty."""
         method = part.place.method
         named = part.heading or part.text == method if isinstance(part, Line) else part.title == method
-        return self.faults.get(method, "") if named else ""
+        return self.remarks.get(method, "") if named else ""
 
     @cached_property
-    def faults(self) -> dict[str, str]:
-        """By method, the footnote on its known fault."""
-        notes = faults_over(block.footnotes for block in self.scope.blocks)
+    def remarks(self) -> dict[str, str]:
+        """By method, the footnote on it."""
+        notes = remarks_over(block.footnotes for block in self.scope.blocks)
         return {method: note.text for note in notes for method in note.methods}
 
     @cached_property
@@ -156,7 +159,7 @@ class Sheet:
     @cached_property
     def names_width(self) -> float:
         lines = [line for line in self.lines if not line.heading]
-        names = [width(self.corner), *(width(one_line(line.text)) + MARK * bool(self.fault(line)) for line in lines)]
+        names = [width(self.corner), *(width(one_line(line.text)) + MARK * bool(self.remark(line)) for line in lines)]
         cited = CITED if any(line.place.method in self.cited.methods for line in self.lines) else 0.0
         return self.names or min(NAMES + cited / 2, max(38.0, 1.12 * max(names) + 2 + cited))
 
@@ -225,7 +228,7 @@ def column_width(sheet: Sheet, column: Column) -> float:
     words = heading_words(sheet, column)
     key = column.place.metric
     arrow = (ARROW if key or column.rank else 0.0) + (MARK if key and fails_everywhere(sheet, key) else 0.0)
-    arrow += MARK if sheet.fault(column) else 0.0
+    arrow += MARK if sheet.remark(column) else 0.0
     wide = max([*map(width, words), width(words[-1]) + arrow])
     slot = slot_width(sheet, column)
     for line in (line for line in sheet.lines if not line.heading):

@@ -84,7 +84,7 @@ def _group(marked: Marked, block: Block, metric: Metric, label: str, notes: list
     yield _heading(heading, first=first)
     for name, shown in _cells(marked, block, metric):
         grey = f"{GREY} " if name in marked.board.controls else ""
-        texts = [note.text for note in (*_faults(marked, name), *shown.footnotes)]
+        texts = [note.text for note in (*_remarks(marked, name), *shown.footnotes)]
         raised = raised_numbers(texts, notes)
         count, mean, *rest = _texts(shown)
         number = number_text(mean)
@@ -96,9 +96,9 @@ def _group(marked: Marked, block: Block, metric: Metric, label: str, notes: list
         yield " & ".join(grey + text if text else "" for text in texts) + r" \\"
 
 
-def _faults(marked: Marked, method: str) -> list[Footnote]:
+def _remarks(marked: Marked, method: str) -> list[Footnote]:
     """The footnotes that hold of all rows of a method."""
-    return [note for note in marked.faults if method in note.methods]
+    return [note for note in marked.remarks if method in note.methods]
 
 
 def _shares(marked: Marked, block: Block, metric: Metric, label: str, notes: list[str]) -> Iterator[str]:
@@ -110,7 +110,7 @@ def _shares(marked: Marked, block: Block, metric: Metric, label: str, notes: lis
         share = shown.mark.share_number
         if share:
             grey = f"{GREY} " if name in marked.board.controls else ""
-            raised = raised_numbers([note.text for note in _faults(marked, name)], notes)
+            raised = raised_numbers([note.text for note in _remarks(marked, name)], notes)
             texts = [latex_breaking(name) + raised, "", number_text(share), number_text(shown.mark.share_interval)]
             texts += [""] * (len(HEADS) - 3)
             yield " & ".join(grey + text if text else "" for text in texts) + r" \\"

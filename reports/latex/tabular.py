@@ -64,7 +64,7 @@ def _heading(sheet: Sheet, column: Column) -> str:
     if cited:
         words.pop()
     name = r"\\".join(latex(line) for line in words)
-    name += raised_numbers([sheet.fault(column)], sheet.notes)
+    name += raised_numbers([sheet.remark(column)], sheet.notes)
     after = r"\,$\downarrow$" if column.rank else _marks_of_metric(sheet, sheet.metric(key), key) if key else ""
     cite = rf"\\\cite{{{cited}}}" if cited else ""
     return rf"\begin{{tabular}}[b]{{@{{}}c@{{}}}}{name}{after}{cite}\end{{tabular}}"
@@ -103,7 +103,7 @@ def _line(sheet: Sheet, line: Line, first: bool) -> Iterator[str]:
 def _group(sheet: Sheet, line: Line) -> str:
     """A heading over the lines of a setting, a metric or both."""
     key = line.place.metric
-    marks = raised_numbers([sheet.fault(line)], sheet.notes)
+    marks = raised_numbers([sheet.remark(line)], sheet.notes)
     marks += _marks_of_metric(sheet, sheet.metric(key), key) if key else ""
     cite = sheet.cited.metrics.get(key, "") if key else sheet.cited.methods.get(line.place.method, "")
     wide = sheet.total_width - 2 * SEP - (20 if marks or cite else 0)
@@ -113,7 +113,7 @@ def _group(sheet: Sheet, line: Line) -> str:
 def _name(sheet: Sheet, line: Line) -> str:
     """The name of a line, with its footnote and its citation where the line stands for a method."""
     named = line.place.method if line.text == line.place.method else ""
-    raised = raised_numbers([sheet.fault(line)], sheet.notes)
+    raised = raised_numbers([sheet.remark(line)], sheet.notes)
     return latex_breaking(line.text) + raised + _cite(sheet.cited.methods.get(named, ""))
 
 

@@ -95,7 +95,7 @@ class Row:
     """One method of a block.
 
     Attributes:
-        notes: numbers of the block's footnotes that hold of the whole row: the method's known fault.
+        notes: numbers of the block's footnotes that hold of the whole row: what is known of the method.
     """
 
     method: str

@@ -39,7 +39,7 @@ from .blocks import Block as Block
 from .blocks import Cell as Cell
 from .blocks import Metric as Metric
 from .blocks import Row as Row
-from .footnotes import Fault, Gap, Notes, faults_of
+from .footnotes import Gap, Notes, Remark, remarks_of
 from .suite_report import SuiteReport, suite_report
 
 BLOCK = ["model", "dataset", "layer"]
@@ -149,13 +149,13 @@ class Board:
         return frozenset(method["name"] for method in self.record.info["methods"] if method["control"])
 
     @cached_property
-    def faults(self) -> dict[str, Fault]:
-        """By method, what is known to be wrong with its implementation; see ``faults_of``."""
-        return faults_of(self.record.info)
+    def remarks(self) -> dict[str, Remark]:
+        """By method, what is known of its implementation; see ``remarks_of``."""
+        return remarks_of(self.record.info)
 
     @cached_property
     def footnoted(self) -> frozenset[str]:
-        """The methods whose known fault the footnotes of the blocks have."""
+        """The methods on which the footnotes of the blocks have a remark."""
         return frozenset(row.method for block in self.blocks for row in block.rows if row.notes)
 
     @cached_property
@@ -260,8 +260,8 @@ class Board:
         return sorted(rows["method"].unique(), key=lambda name: name in self.controls)
 
     def _row(self, name: str, places: Mapping[Any, tuple[int, Any]], metrics: Sequence[Metric], notes: Notes) -> Row:
-        fault = self.faults.get(name)
-        noted = (notes.number(name, fault),) if fault else ()
+        remark = self.remarks.get(name)
+        noted = (notes.number(name, remark),) if remark else ()
         cells = [self._cell(m, name, places.get((name, m.name, m.protocol)), notes) for m in metrics]
         return Row(name, name in self.controls, tuple(cells), noted)
 

@@ -61,8 +61,8 @@ class FamilyRow:
     """One method: its mean rank over the family's metrics and settings, and a cell for each column.
 
     Attributes:
-        notes: numbers of the footnotes on the method's known fault: the block's of a single setting, else of
-            ``Marked.faults``.
+        notes: numbers of the footnotes on the method: the block's of a single setting, else of
+            ``Marked.remarks``.
     """
 
     method: str
@@ -138,7 +138,7 @@ def _notes(marked: Marked) -> dict[str, tuple[int, ...]]:
     """By method, the numbers of the footnotes that hold of its whole row."""
     if len(marked.board.blocks) == 1:
         return {row.method: row.notes for row in marked.board.blocks[0].rows}
-    numbered = enumerate(marked.faults, start=1)
+    numbered = enumerate(marked.remarks, start=1)
     return {method: (number,) for number, note in numbered for method in note.methods}
 
 

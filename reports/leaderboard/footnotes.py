@@ -1,4 +1,4 @@
-"""Footnotes of a leaderboard: why a cell is not complete, and the known fault of a method, each said once."""
+"""Footnotes of a leaderboard: why a cell is not complete, and what is known of a method, each said once."""
 
 from __future__ import annotations
 
@@ -57,26 +57,29 @@ class Gap:
 
 
 @dataclass(frozen=True)
-class Fault:
-    """What is known to be wrong with a method's implementation: it holds of every number of the method's row.
+class Remark:
+    """What is known of a method's implementation: it holds of every number of the method's row.
 
     Attributes:
-        known: the fault, as run.json has it.
+        fault: what is wrong with it, as run.json has it; empty if nothing is known.
+        convention: where it follows another convention than the definition, which is no fault; empty if nowhere.
     """
 
-    known: str
+    fault: str = ""
+    convention: str = ""
 
     @property
     def text(self) -> str:
-        return f"known fault: {self.known.strip().rstrip('.')}"
+        parts = (("known fault", self.fault), ("convention", self.convention))
+        return "; ".join(f"{kind}: {known.strip().rstrip('.')}" for kind, known in parts if known)
 
 
-Cause: TypeAlias = Gap | Fault
+Cause: TypeAlias = Gap | Remark
 
 
 @dataclass(frozen=True)
 class Footnote:
-    """A gap or a known fault, and the methods that have it."""
+    """A gap or a remark, and the methods that have it."""
 
     methods: tuple[str, ...]
     cause: Cause
@@ -95,13 +98,14 @@ class Footnote:
         return replace(self, methods=left) if left else None
 
 
-def faults_of(info: Mapping[str, Any]) -> dict[str, Fault]:
-    """By method, what is known to be wrong with its implementation; without the methods of which nothing is.
+def remarks_of(info: Mapping[str, Any]) -> dict[str, Remark]:
+    """By method, what is known of its implementation; without the methods of which nothing is.
 
     Args:
         info: run.json.
     """
-    return {method["name"]: Fault(method["note"]) for method in info["methods"] if method.get("note")}
+    remarks = {m["name"]: Remark(m.get("note") or "", m.get("convention") or "") for m in info["methods"]}
+    return {name: remark for name, remark in remarks.items() if remark.text}
 
 
 class Notes:
@@ -121,10 +125,10 @@ class Notes:
         return tuple(Footnote(tuple(methods), cause) for cause, methods in self.methods.items())
 
 
-def faults_over(settings: Iterable[Sequence[Footnote]]) -> tuple[Footnote, ...]:
-    """The known faults in the footnotes of several settings, each once, with every method that has it."""
+def remarks_over(settings: Iterable[Sequence[Footnote]]) -> tuple[Footnote, ...]:
+    """The remarks in the footnotes of several settings, each once, with every method that has it."""
     notes = Notes()
-    for note in (note for footnotes in settings for note in footnotes if isinstance(note.cause, Fault)):
+    for note in (note for footnotes in settings for note in footnotes if isinstance(note.cause, Remark)):
         for method in note.methods:
             notes.number(method, note.cause)
     return notes.footnotes

@@ -16,7 +16,7 @@ from .. import number_format
 from ..number_format import fixed
 from .board import Block, Board, Cell, Metric
 from .display_names import displayed
-from .footnotes import Footnote, faults_over
+from .footnotes import Footnote, remarks_over
 from .scaled_means import scaled_means
 from .verdicts import Verdicts
 
@@ -115,9 +115,9 @@ class Marked:
         return cells
 
     @cached_property
-    def faults(self) -> tuple[Footnote, ...]:
-        """The footnotes on known faults that the methods of any setting have: tables over settings number them."""
-        return faults_over(block.footnotes for block in self.board.blocks)
+    def remarks(self) -> tuple[Footnote, ...]:
+        """The footnotes on the methods of any setting, each once: tables over settings number them."""
+        return remarks_over(block.footnotes for block in self.board.blocks)
 
     def tested(self, block: Block, metric: Metric) -> str:
         """``wilcoxon`` or ``mcnemar``; empty where no two methods were tested."""
@@ -170,7 +170,8 @@ class Marked:
     def table(self) -> pd.DataFrame:
         """The tidy leaderboard at full precision with all marks: ``rank``, ``groups``, ``error``, ``best``, ``second``,
         ``worse`` (significantly, than the best), ``p`` (against the best, corrected). Where a method has a known fault
-        there is ``fault`` too: what it is, and an empty text for the other methods.
+        there is ``fault`` too, and ``convention`` where one follows another: what it is, and an empty text for the
+        other methods.
         """
         return self._table.copy()
 
@@ -180,9 +181,10 @@ class Marked:
         keys = [tuple(map(str, key)) for key in table[CELL].itertuples(index=False, name=None)]
         for name in ("error", "best", "second", "worse", "p"):
             table[name] = [getattr(self.marks[key], name) for key in keys]
-        if faults := self.board.faults:
-            known = {name: fault.known for name, fault in faults.items()}
-            table["fault"] = pd.array([known.get(str(name), "") for name in table["method"]], dtype="string")
+        for kind in ("fault", "convention"):
+            known = {name: text for name, remark in self.board.remarks.items() if (text := getattr(remark, kind))}
+            if known:
+                table[kind] = pd.array([known.get(str(name), "") for name in table["method"]], dtype="string")
         return table
 
     @cached_property

@@ -11,7 +11,7 @@ from ...stats import DECIMALS, QUALITY
 from ..number_format import fixed, merged, share
 from . import summary
 from .answer import COMPARISON, Answer
-from .footnotes import Fault, over_settings
+from .footnotes import Remark, over_settings
 from .marks import Marked
 from .stability import stability_text
 
@@ -60,9 +60,9 @@ def settings(marked: Marked) -> str:
 
 
 def missing(marked: Marked, folded: Collection[str] = ()) -> list[str]:
-    """Known faults of methods, and why numbers are missing or not comparable: each once, the latter with its settings.
+    """Remarks on methods, and why numbers are missing or not comparable: each once, the latter with its settings.
 
-    Every known fault is listed, as the names of methods point to it; of the reasons for missing numbers the first.
+    Every remark is listed, as the names of methods point to it; of the reasons for missing numbers the first.
 
     Args:
         folded: methods of which nothing is said, as the tables do not list them.
@@ -70,20 +70,20 @@ def missing(marked: Marked, folded: Collection[str] = ()) -> list[str]:
     blocks = marked.board.blocks
     if len(blocks) == 1:
         noted = [(at, note.without(folded)) for at, note in enumerate(blocks[0].footnotes, start=1)]
-        left = [(f"({number}) {note.text}", isinstance(note.cause, Fault)) for number, note in noted if note]
+        left = [(f"({number}) {note.text}", isinstance(note.cause, Remark)) for number, note in noted if note]
     else:
-        faults = [(at, note.without(folded)) for at, note in enumerate(marked.faults, start=1)]
-        left = [(f"({number}) {note.text}", True) for number, note in faults if note]
+        remarks = [(at, note.without(folded)) for at, note in enumerate(marked.remarks, start=1)]
+        left = [(f"({number}) {note.text}", True) for number, note in remarks if note]
         gaps = [[note for each in block.footnotes if (note := each.without(folded))] for block in blocks]
         left += [(text, False) for text in over_settings(gaps)]
     return _first_gaps(left)
 
 
 def _first_gaps(notes: Sequence[tuple[str, bool]]) -> list[str]:
-    """The notes on faults, and the first of the others; ``notes``: each with whether it is on a fault."""
-    gaps = [text for text, fault in notes if not fault]
+    """The remarks, and the first of the other notes; ``notes``: each with whether it is a remark."""
+    gaps = [text for text, is_remark in notes if not is_remark]
     shown, more = set(gaps[:MOST_NOTES]), len(gaps) - MOST_NOTES
-    texts = [text for text, fault in notes if fault or text in shown]
+    texts = [text for text, is_remark in notes if is_remark or text in shown]
     return texts if more <= 0 else [*texts, f"and {plural(more, 'note')} more in the report"]
 
 

@@ -15,7 +15,7 @@ from ...results.record import Record
 from ...results.suite_answer import Question, SuiteAnswer, load_answer
 from ..number_format import fixed, interval
 from .display_names import displayed_answer
-from .footnotes import Fault, Footnote, Notes, faults_of
+from .footnotes import Footnote, Notes, Remark, remarks_of
 from .missing import listed
 
 SETTING = ["model", "dataset", "layer"]
@@ -64,7 +64,7 @@ class VerdictCell:
 
 @dataclass(frozen=True)
 class VerdictLine:
-    """A method's row, with a cell for each column; ``notes``: numbers of the report's footnotes on its known fault."""
+    """A method's row, with a cell for each column; ``notes``: numbers of the report's footnotes on it."""
 
     method: str
     control: bool
@@ -146,7 +146,7 @@ class SuiteReport:
         name: what ``--suite`` calls the suite; ``title`` with its parameters, ``summary`` its question.
         stored: the answer under the names of study files.
         methods: the run's, in the study's order.
-        faults: by method, what is known to be wrong with its implementation.
+        remarks: by method, what is known of its implementation.
     """
 
     name: str
@@ -157,7 +157,7 @@ class SuiteReport:
     stored: SuiteAnswer
     methods: tuple[str, ...]
     controls: frozenset[str]
-    faults: Mapping[str, Fault] = field(default_factory=dict)
+    remarks: Mapping[str, Remark] = field(default_factory=dict)
 
     @property
     def slug(self) -> str:
@@ -171,16 +171,16 @@ class SuiteReport:
 
     @cached_property
     def footnotes(self) -> tuple[Footnote, ...]:
-        """The known faults of methods that have verdicts, each once; their numbers are those of all tables."""
+        """The remarks on methods that have verdicts, each once; their numbers are those of all tables."""
         notes = Notes()
         for method in dict.fromkeys(map(str, self.answer.verdicts["method"])):
-            if method in self.faults:
-                notes.number(method, self.faults[method])
+            if method in self.remarks:
+                notes.number(method, self.remarks[method])
         return notes.footnotes
 
     @property
     def footnoted(self) -> frozenset[str]:
-        """The methods whose known fault the footnotes have."""
+        """The methods on which the footnotes have a remark."""
         return frozenset(method for note in self.footnotes for method in note.methods)
 
     @cached_property
@@ -234,9 +234,9 @@ class SuiteReport:
         controls = frozenset(methods[name] for name in self.controls if name in methods)
         answer = replace(self.answer, verdicts=kept)
         stored = replace(self.stored, verdicts=self.stored.verdicts[keep.to_numpy()])
-        faults = {methods[name]: fault for name, fault in self.faults.items() if name in methods}
+        remarks = {methods[name]: remark for name, remark in self.remarks.items() if name in methods}
         named = tuple(methods.values())
-        return replace(self, answer=answer, stored=stored, methods=named, controls=controls, faults=faults)
+        return replace(self, answer=answer, stored=stored, methods=named, controls=controls, remarks=remarks)
 
 
 def suite_report(record: Record, controls: frozenset[str]) -> SuiteReport | None:
@@ -259,8 +259,8 @@ def suite_report(record: Record, controls: frozenset[str]) -> SuiteReport | None
     methods = tuple(method["name"] for method in record.info["methods"])
     answer = displayed_answer(stored, record.info)
     summary, paper = words.get("summary", ""), words.get("paper", "")
-    faults = faults_of(record.info)
-    return SuiteReport(name, title, summary, paper, answer, stored, methods, controls, faults)
+    remarks = remarks_of(record.info)
+    return SuiteReport(name, title, summary, paper, answer, stored, methods, controls, remarks)
 
 
 def with_words(verdicts: pd.DataFrame) -> pd.DataFrame:

@@ -112,7 +112,8 @@ def loud(board: Board, footnoted: Collection[str] = ()) -> list[str]:
         footnoted: methods whose known faults are left out, as footnotes beside the warnings have them.
     """
     info = board.record.info
-    told = {f"{m.get('title') or m['name']}: {m['note']}" for m in info["methods"] if m["name"] in footnoted}
+    noted = [m for m in info["methods"] if m["name"] in footnoted and m.get("note")]
+    told = {f"{m.get('title') or m['name']}: {m['note']}" for m in noted}
     warned = list(dict.fromkeys(m["warning"] for m in info["models"] if m["warning"]))
     sentences = [unfinished] if (unfinished := caution_of(info)) else []
     sentences += [_of_networks(info, warning) for warning in warned]

@@ -1,4 +1,4 @@
-"""Charts in a real browser: drawn when they come near, toggled, hovered, saved; pictures on paper and without them."""
+"""Charts in a real browser: drawn when they come near, toggled, hovered, saved, and printed."""
 
 from __future__ import annotations
 
@@ -49,17 +49,18 @@ def banded(figure: Any) -> set[int]:
     return {trace["series"] for trace in traces(figure) if trace.get("fill")}
 
 
-def test_a_chart_takes_the_pictures_place_when_it_comes_near(browser: Any, page: Path) -> None:
+def test_a_chart_is_drawn_when_it_comes_near(browser: Any, page: Path) -> None:
     heard = visit(browser, page)
     tab = heard.tab
-    assert tab.evaluate("typeof Plotly") == "undefined", "nothing is unpacked before a chart is near"
-    picture = tab.locator(f"{CURVES} img").first
-    assert picture.bounding_box()["width"] > 600
+    live = tab.locator(f"{CURVES} .live").first
+    assert live.locator("svg").count() == 0, "nothing is drawn before it is near"
+    before = live.bounding_box()
+    assert before["width"] > 600
     figure = drawn(tab, CURVES)
     assert figure.locator(".live svg.main-svg").first.is_visible()
-    assert figure.locator(".scroll").bounding_box()["width"] <= 1
-    assert len(figure.locator("img").get_attribute("alt")) > 60, "screen readers have the picture's words"
-    assert figure.locator(".live").get_attribute("aria-hidden") == "true"
+    assert figure.locator(".live").bounding_box()["height"] == pytest.approx(before["height"], abs=2), "nothing moves"
+    assert len(live.get_attribute("aria-label")) > 60, "screen readers have what it shows in words"
+    assert live.get_attribute("role") == "img"
     assert figure.locator(".live").bounding_box()["width"] == pytest.approx(figure.bounding_box()["width"], abs=1)
     assert heard.complaints == []
     assert heard.outside == [page.as_uri()]
@@ -131,7 +132,7 @@ def test_the_other_view_shows_differences(browser: Any, page: Path, plain: Recor
     shown = {(t["series"], t["xaxis"]): t["y"] for t in traces(figure) if not t.get("fill")}
     assert shown == {(line["series"], line["xaxis"]): line["y"] for line in view["lines"]}
     titles = figure.locator(".live .ytitle, .live .y2title").all_text_contents()
-    assert titles == [view["wide"][name]["title"]["text"] for name in ("yaxis", "yaxis2")]
+    assert titles == [view["layout"][name]["title"]["text"] for name in ("yaxis", "yaxis2")]
     tab.close()
 
 
@@ -150,34 +151,60 @@ def test_a_chart_that_was_hidden_is_drawn_at_full_width(browser: Any, page: Path
     tab.close()
 
 
-def test_paper_has_the_pictures(browser: Any, page: Path) -> None:
-    tab = visit(browser, page).tab
-    figure = drawn(tab, CURVES)
+def rested(tab: Any) -> None:
+    """The page has unpacked what paper needs."""
+    tab.wait_for_function("paper.length > 0 && paper.every(([part]) => part.now || part === charts.plotly)")
+
+
+def test_paper_has_every_chart(browser: Any, many_page: Path) -> None:
+    """Those too that were never near, of all settings, at paper's width with a legend; then the page is as it was."""
+    heard = visit(browser, many_page)
+    tab = heard.tab
+    figure = drawn(tab, f"{CURVES}:visible")
+    wide = figure.locator(".main-svg").first.bounding_box()["width"]
+    rested(tab)
+    undrawn = tab.locator("figure.chart:not(.drawn)").count()
+    assert undrawn > 10
+    tab.evaluate("dispatchEvent(new Event('beforeprint'))")
     tab.emulate_media(media="print")
-    assert figure.locator("img").bounding_box()["width"] > 300
-    assert not figure.locator(".live").is_visible()
-    assert not figure.locator("form").is_visible()
-    assert tab.locator("figure .save:visible").count() == 0
+    assert tab.locator("figure.chart:not(.drawn)").count() == 0
+    for each in tab.locator("figure.chart").all():
+        box = each.locator(".main-svg").first.bounding_box()
+        assert 600 < box["width"] < 720
+        assert each.locator(".legend .traces").count() == each.locator("[name=series]").count()
+    assert tab.locator("figure form:visible").count() == tab.locator("figure .save:visible").count() == 0
+    tab.emulate_media(media="screen")
+    tab.evaluate("dispatchEvent(new Event('afterprint'))")
+    settled(tab)
+    assert figure.locator(".main-svg").first.bounding_box()["width"] == pytest.approx(wide, abs=1)
+    assert figure.locator(".legend").count() == 0
+    assert heard.complaints == []
     tab.close()
 
 
-def test_without_scripts_the_pictures_stay(browser: Any, page: Path) -> None:
+def test_a_chart_that_is_not_drawn_says_why(browser: Any, page: Path) -> None:
     context = browser.new_context(java_script_enabled=False)
     tab = context.new_page()
     tab.goto(page.as_uri())
-    assert tab.locator(f"{CURVES} img").first.bounding_box()["width"] > 600
+    words = "element => getComputedStyle(element, '::before').content"
+    assert "It needs JavaScript" in tab.locator(f"{CURVES} .live").first.evaluate(words)
     assert tab.locator("figure form:visible").count() == tab.locator("figure .save:visible").count() == 0
+    assert tab.locator("#leaderboard-tables table:visible").count() == 2
+    assert tab.locator(".first .verdict:visible").count() > 0
+    tab.emulate_media(media="print")
+    assert "before this chart was drawn" in tab.locator(f"{CURVES} .live").first.evaluate(words)
     context.close()
 
 
-@pytest.mark.parametrize("chosen", [CURVES, "section[aria-labelledby=agreement] figure"])
+@pytest.mark.parametrize("chosen", [CURVES, "details.diagrams figure"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_figure_is_saved_as_it_is_shown(browser: Any, page: Path, tmp_path: Path, chosen: str, scheme: str) -> None:
     heard = visit(browser, page, color_scheme=scheme)
     tab = heard.tab
     figure = drawn(tab, CURVES) if chosen == CURVES else tab.locator(chosen).first
+    tab.evaluate("document.querySelectorAll('details').forEach((part) => (part.open = true))")
     if chosen == CURVES:
-        figure.get_by_label("gradcam++").uncheck()
+        figure.get_by_role("checkbox", name="gradcam++").uncheck()
         settled(tab)
     for kind in ("svg", "png"):
         with tab.expect_download() as download:
@@ -186,8 +213,7 @@ def test_a_figure_is_saved_as_it_is_shown(browser: Any, page: Path, tmp_path: Pa
         assert download.value.suggested_filename.endswith(f".{kind}")
         download.value.save_as(tmp_path / f"figure.{kind}")
     svg = (tmp_path / "figure.svg").read_text(encoding="utf-8")
-    assert "insertion AUC" in svg
-    assert "prefers-color-scheme" not in svg
+    assert ("insertion AUC" if chosen == CURVES else "deletion AUC") in svg
     if chosen == CURVES:
         assert ">gradcam<" in svg
         assert ">gradcam++<" not in svg, "it is hidden"

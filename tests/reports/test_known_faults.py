@@ -1,4 +1,4 @@
-"""A known fault of another library's method: a footnote on its row in every format, and on no other row."""
+"""What is known of another library's method, a fault or a convention: a footnote on its row in every format."""
 
 from __future__ import annotations
 
@@ -20,7 +20,15 @@ from benchbench.reports.latex import leaderboard as latex
 from benchbench.reports.latex.suite_table import suite_latex
 from benchbench.reports.leaderboard.board import Board
 from benchbench.reports.leaderboard.costs import cost_tables
-from benchbench.reports.leaderboard.footnotes import Fault, Footnote, Gap, Notes, faults_over, over_settings
+from benchbench.reports.leaderboard.footnotes import (
+    Footnote,
+    Gap,
+    Notes,
+    Remark,
+    over_settings,
+    remarks_of,
+    remarks_over,
+)
 from benchbench.reports.leaderboard.marks import Marked
 from benchbench.reports.leaderboard.selected import selected
 from benchbench.reports.leaderboard.selection import Selection
@@ -41,14 +49,21 @@ METHODS = ("cam", "gradcam", "layercam", "scorecam")
 NAMES = (*METHODS, "random")
 SIGN = "in 1.5.7 the sign of the component is arbitrary"
 ODD = "in 0.5.0 <script>window.hacked=1</script> its g^2 & 100 % of $x_1$ | \\ *two* `masks`"
-FAULTS = {"gradcam": SIGN, "scorecam": SIGN, "layercam": ODD}
-TEXTS = {1: f"gradcam and scorecam: known fault: {SIGN}", 2: f"layercam: known fault: {ODD}"}
+FAULTS = {"gradcam": SIGN, "scorecam": SIGN}
+CONVENTIONS = {"layercam": ODD}
+TOLD = {name: f"known fault: {fault}" for name, fault in FAULTS.items()} | {"layercam": f"convention: {ODD}"}
+TEXTS = {1: f"gradcam and scorecam: known fault: {SIGN}", 2: f"layercam: convention: {ODD}"}
 Shown: TypeAlias = dict[str, str]  # by method, the text of its footnote
 
 
 def with_faults(record: Record) -> Record:
-    """The record with the faults as a run of these methods writes them: the entry's note, and a warning."""
-    known = [{**m, "note": FAULTS[m["name"]]} if m["name"] in FAULTS else m for m in record.info["methods"]]
+    """The record as a run of these methods writes it: a fault is the entry's note and a warning of the run."""
+    known = [
+        {**m}
+        | ({"note": FAULTS[m["name"]]} if m["name"] in FAULTS else {})
+        | ({"convention": CONVENTIONS[m["name"]]} if m["name"] in CONVENTIONS else {})
+        for m in record.info["methods"]
+    ]
     told = [f"{name}: {fault}" for name, fault in FAULTS.items()]
     return replace(record, info={**record.info, "methods": known, "warnings": [*record.info["warnings"], *told]})
 
@@ -201,7 +216,7 @@ def test_the_page(alone: Record) -> None:
         for name, head in rows:
             linked = [notes[link.attributes["href"][1:]] for link in head.all("a")]
             assert linked == [text for method, text in WANTED.items() if method == name]
-            assert head.attributes.get("title", "") == (f"known fault: {FAULTS[name]}" if name in FAULTS else "")
+            assert head.attributes.get("title", "") == TOLD.get(name, "")
     assert kinds == {"Quality: ": 0, "Cost: ": 0}
 
 
@@ -211,15 +226,16 @@ def test_the_other_tables_of_the_page_name_the_fault_behind_the_method(alone: Re
     for table in root.all("table"):
         for name, head in rows_of(table):
             stars = [each.attributes["title"] for each in head.all("abbr")]
-            assert stars in ([], [f"known fault: {FAULTS.get(name)}"]), name
+            assert stars in ([], [TOLD.get(name)]), name
             marked += len(stars)
-            assert not (name not in FAULTS and stars)
-    assert marked > len(FAULTS)
+            assert not (name not in TOLD and stars)
+    assert marked > len(TOLD)
     ranking = next(e for e in root.all("div") if e.attributes.get("aria-label") == "Overall ranking")
-    assert {name for name, head in rows_of(ranking) if head.all("abbr")} == {n for n, _ in rows_of(ranking)} & {*FAULTS}
+    assert {name for name, head in rows_of(ranking) if head.all("abbr")} == {n for n, _ in rows_of(ranking)} & {*TOLD}
     (every,) = [table for table in root.all("table") if table.attributes.get("id") == "every-table"]
-    last = {row.all("td")[3].text: row.all("td")[-1].text for row in every.all("tr") if row.all("td")}
-    assert last == {name: FAULTS.get(name, "") for name in NAMES}
+    assert [head.text for head in every.all("th")][-2:] == ["Known fault", "Convention"]
+    last = {row.all("td")[3].text: [d.text for d in row.all("td")[-2:]] for row in every.all("tr") if row.all("td")}
+    assert last == {name: [FAULTS.get(name, ""), CONVENTIONS.get(name, "")] for name in NAMES}
     assert "<script>window.hacked" not in html_of(alone)
 
 
@@ -232,12 +248,14 @@ def test_the_page_warns_of_it_before_all_numbers_too(several: Record) -> None:
 
 def test_csv_has_a_column_where_a_method_has_a_fault(alone: Record) -> None:
     read = pd.read_csv(io.StringIO(tables.render_table(marked_of(alone), "csv")), keep_default_na=False)
-    assert dict(zip(read["method"], read["fault"], strict=True)) == {name: FAULTS.get(name, "") for name in NAMES}
+    for kind, known in (("fault", FAULTS), ("convention", CONVENTIONS)):
+        assert dict(zip(read["method"], read[kind], strict=True)) == {name: known.get(name, "") for name in NAMES}
     methods = [{key: value for key, value in m.items() if key != "note"} for m in alone.info["methods"]]
     sound = Marked.of(replace(alone, info={**alone.info, "methods": methods}))
-    assert "fault" not in tables.render_table(sound, "csv").splitlines()[0].split(",")
+    columns = tables.render_table(sound, "csv").splitlines()[0].split(",")
+    assert ("fault" in columns, "convention" in columns) == (False, True)
     saved = Page(marked_of(alone)).downloads["block-1"]["csv"]
-    assert list(pd.read_csv(io.StringIO(saved), keep_default_na=False)["fault"].unique()) == ["", SIGN, ODD]
+    assert list(pd.read_csv(io.StringIO(saved), keep_default_na=False)["fault"].unique()) == ["", SIGN]
 
 
 def test_a_renamed_method_keeps_its_footnote(alone: Record) -> None:
@@ -247,12 +265,12 @@ def test_a_renamed_method_keeps_its_footnote(alone: Record) -> None:
 
 
 def test_over_settings_a_fault_is_told_once_and_with_all_its_methods() -> None:
-    fault, lost = Fault("the sign is lost."), Gap("no memory", "failed")
+    fault, lost = Remark("the sign is lost."), Gap("no memory", "failed")
     settings = [
         [Footnote(("A",), fault), Footnote(("A",), lost)],
-        [Footnote(("A", "B"), fault), Footnote(("C",), Fault("other"))],
+        [Footnote(("A", "B"), fault), Footnote(("C",), Remark("other"))],
     ]
-    assert [note.text for note in faults_over(settings)] == [
+    assert [note.text for note in remarks_over(settings)] == [
         "A and B: known fault: the sign is lost",
         "C: known fault: other",
     ]
@@ -269,7 +287,7 @@ def test_the_verdicts_of_a_suite(asked: Record) -> None:
     assert suite is not None
     lines = {line.method: line.notes for table in suite.tables for line in table.lines}
     assert lines == {"cam": (), "gradcam": (1,), "layercam": (2,), "random": ()}
-    first, second = f"gradcam: known fault: {SIGN}", f"layercam: known fault: {ODD}"
+    first, second = f"gradcam: known fault: {SIGN}", f"layercam: convention: {ODD}"
     terminal = printed(Overview(marked))
     assert [terminal.count(f"({number}) {text}") for number, text in ((1, first), (2, second))] == [1, 1]
     assert re.search(r"^\s*gradcam \(1\) ", terminal, re.MULTILINE)
@@ -284,11 +302,42 @@ def test_the_verdicts_of_a_suite(asked: Record) -> None:
         assert ODD not in text, "escaped"
     (table, *_) = [e for e in section_of(record)[1].all("table") if "verdicts" in e.classes()]
     stars = {name: [each.attributes["title"] for each in head.all("abbr")] for name, head in rows_of(table)}
-    told = {name: [f"known fault: {fault}"] for name, fault in FAULTS.items()}
-    assert stars == {name: told.get(name, []) for name in lines}
+    assert stars == {name: [TOLD[name]] if name in TOLD else [] for name in lines}
     read = pd.read_csv(io.StringIO(tables.render_table(marked, "csv")), keep_default_na=False)
     verdicts = read[read["kind"] == "suite"]
-    assert dict(zip(verdicts["method"], verdicts["fault"], strict=True)) == {n: FAULTS.get(n, "") for n in lines}
+    for kind, known in (("fault", FAULTS), ("convention", CONVENTIONS)):
+        assert dict(zip(verdicts["method"], verdicts[kind], strict=True)) == {n: known.get(n, "") for n in lines}
+
+
+@pytest.mark.parametrize("id", ["order", "duels-1", "method-agreement-1-1", "health", "suite"])
+def test_the_small_tables_in_latex(alone: Record, asked: Record, id: str) -> None:
+    """Those behind the buttons of the page: rows and columns alike, and no footnote without a remark."""
+    if id == "suite":
+        files = Page(Marked.of(with_faults(asked))).downloads
+        id = next(name for name in files if name.startswith("suite-table-") and "gradcam" in files[name]["tex"])
+    else:
+        files = Page(marked_of(alone)).downloads
+    text = files[id]["tex"].replace(r"\allowbreak{}", "")
+    body, _, below = text.partition(r"\bottomrule")
+    named = {
+        (name, number)
+        for name, number in re.findall(r"(?:^|& |\\midrule\n)(\w+)(?:\$\^\{(\d)\}\$)?(?= &| \\)", body, re.M)
+    }
+    numbers = {name: number for name, number in named if name in NAMES}
+    notes = dict(re.findall(r"\$\^\{(\d)\}\$\\,(.*?)\.(?=\\\\ \$|\}\n)", below))
+    assert {name for name, number in numbers.items() if number} == numbers.keys() & TOLD.keys() != set()
+    for name, number in numbers.items():
+        if number:
+            kind, _, known = latex_breaking(TOLD[name]).replace(r"\allowbreak{}", "").partition(": ")
+            assert name in notes[number].partition(kind)[0]
+            assert notes[number].endswith(f"{kind}: {known}")
+
+
+def test_a_method_may_have_both() -> None:
+    info = {"methods": [{"name": "a", "note": "it errs.", "convention": "it sums"}, {"name": "b"}]}
+    assert {name: remark.text for name, remark in remarks_of(info).items()} == {
+        "a": "known fault: it errs; convention: it sums"
+    }
 
 
 def test_no_fault_is_cut_from_the_notes_below_a_table(alone: Record) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import io
+import gzip
 import json
 import os
+import re
 import resource
 from base64 import b64decode
 from pathlib import Path
@@ -12,10 +13,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from benchbench.reports.html import document
-from benchbench.reports.html.page import Page
 from benchbench.reports.leaderboard.marks import Marked
 from benchbench.results.record import Record
 from benchbench.results.store import Store
@@ -23,7 +22,7 @@ from benchbench.results.store import Store
 from .chromium import visit
 from .fake import Fake, fake_record
 from .reading import Element, levels, packed_json, read, section, words
-from .shared import marked_of
+from .shared import html_of, marked_of
 
 METHODS, PHOTOS = 18, 200  # and two controls
 
@@ -134,12 +133,28 @@ def test_what_is_too_long_for_a_page_is_said_with_where_it_is(plain: Record, mon
     assert not [e for e in root.all("table") if e.attributes.get("id") == "every-table"]
 
 
-def test_a_large_picture_beside_a_chart_is_a_png_on_white(plain: Record, monkeypatch: pytest.MonkeyPatch) -> None:
-    (picture,) = [s.picture for s in Page(marked_of(plain)).depths][:1]
-    assert picture.still == picture.uri
-    monkeypatch.setattr("benchbench.reports.figures.style.MOST_SVG", 100)
-    kind, data = picture.still.split(",")
-    assert kind == "data:image/png;base64"
-    with Image.open(io.BytesIO(b64decode(data))) as png:
-        assert np.abs(np.subtract(png.size, (picture.width, picture.height))).max() <= 1
-        assert png.convert("RGB").getpixel((0, 0)) == (255, 255, 255)
+def test_a_large_part_is_compressed_and_a_small_one_is_not(plain: Record, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is compressed is the markup itself, and the headings that links lead to stay outside."""
+    small = html_of(plain)
+    monkeypatch.setattr("benchbench.reports.html.embedded.FEWEST_FOLDED", 2_500)
+    page = document.render(marked_of(plain))
+    folded = [e for e in read(page).all("div") if "packed" in e.classes()]
+    parts = [gzip.decompress(b64decode(e.all("script")[0].text)).decode() for e in folded]
+    assert len(parts) > 5
+    assert all(len(part) >= 2_500 and part in small for part in parts)
+    assert not [e for e in read(small).all("div") if "packed" in e.classes()]
+    ids = [set(re.findall(r' id="((?:block|cost|method-agreement|depth)-\d+)"', text)) for text in (small, page)]
+    assert ids[0] == ids[1] != set()
+
+
+def test_the_leaderboard_that_the_page_opens_with_is_never_compressed(
+    many: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is read without JavaScript: that of the first network and data, at the last layer."""
+    monkeypatch.setattr("benchbench.reports.html.embedded.FEWEST_FOLDED", 1_000)
+    parts = [e for e in section(read(document.render(Marked.of(many))), "leaderboard").all("div") if e.all("h3")]
+    folded = [any("packed" in e.classes() for e in part.all("div")) for part in parts]
+    assert [words(part.all("h3")[0].text) for part, away in zip(parts, folded, strict=True) if not away] == [
+        "tinynet · photos · stage4"
+    ]
+    assert sum(folded) == 7

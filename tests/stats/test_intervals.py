@@ -11,6 +11,7 @@ import scipy.stats
 
 from benchbench.stats import Scale, fewest_equivalent, limits, pairs
 from benchbench.stats.intervals import limits_at
+from benchbench.stats.tail_quantiles import tail_quantiles
 
 from .planted import results
 
@@ -161,3 +162,13 @@ def test_equivalence_is_found_where_it_is_true_and_the_images_are_enough() -> No
     gaps = draw.normal(0, 0.02, (700, 200))
     low, high = limits(gaps, -1, 1, tail=0.05)
     assert ((low > -0.01) & (high < 0.01)).mean() > 0.95
+
+
+@pytest.mark.parametrize("at", [[0.025, 0.05], [0.975, 0.95], [0.0251], [0.5001]])
+@pytest.mark.parametrize("shape", [(9, 10_000), (4, 250), (2, 3)])
+def test_quantiles_of_a_tail_are_numpys(shape: tuple[int, int], at: list[float]) -> None:
+    """To the last bit; with ties, equal samples, and samples in order, whose first ones do not show where a tail is."""
+    samples = np.random.default_rng(4).normal(size=shape)
+    samples[0], samples[-1] = np.round(samples[0], 1), 2.5
+    samples[1 % len(samples)].sort()
+    np.testing.assert_array_equal(tail_quantiles(samples, at), np.quantile(samples, at, axis=1))

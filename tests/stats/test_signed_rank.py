@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from statsmodels.stats.contingency_tables import mcnemar as their_mcnemar
 from statsmodels.stats.multitest import multipletests
 
-from benchbench.stats.paired_tests import holm, mcnemar, median_interval, signed_rank
+from benchbench.stats.paired_tests import holm, mcnemar, median_intervals, signed_rank
 
 
 def test_the_depression_data_of_rs_documentation() -> None:
@@ -108,14 +108,14 @@ def test_the_medians_interval_is_the_sign_tests() -> None:
     """The limits are the outermost values that a sign test at 5 % does not reject."""
     for n in (6, 9, 25, 60):
         values = np.sort(np.random.default_rng(n).normal(size=n))
-        middle, low, high = median_interval(values[::-1])
+        ((middle, low, high),) = median_intervals(values[::-1, None])
         assert middle == np.median(values)
         interval = scipy.stats.quantile_test(values, q=0, p=0.5).confidence_interval(0.95)
         assert (low, high) == (interval.low, interval.high)
 
 
 def test_five_values_have_no_interval_of_their_median() -> None:
-    middle, low, high = median_interval(np.arange(5.0))
+    ((middle, low, high),) = median_intervals(np.arange(5.0)[:, None])
     assert middle == 2
     assert np.isnan([low, high]).all()
-    assert np.isnan(median_interval(np.array([]))).all()
+    assert np.isnan(median_intervals(np.empty((0, 1)))).all()

@@ -5,6 +5,6 @@ if (table) {
   followTheme();
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", followTheme);
   const { page } = new DataTable(table, { layout: { topStart: { pageLength: {}, buttons: ["copy", "csv"] } } });
-  addEventListener("beforeprint", () => page.len(-1).draw());
-  addEventListener("afterprint", () => page.len(25).draw());
+  const events = { beforeprint: -1, afterprint: 25 };
+  for (const event in events) addEventListener(event, () => page.len(events[event]).draw());
 }

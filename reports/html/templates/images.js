@@ -1,13 +1,10 @@
-// The gallery and the points: what their templates show, and what a click does. A set is one network and data; a place
-// is an image, a layer and a method of it, by their numbers. The page's selector chooses the set and the layers.
+// The gallery and the points. A set is one network and data; a place: an image, a layer and a method, by their numbers.
 const find = (id) => document.getElementById(id);
 const data = JSON.parse(find("gallery-data")?.textContent ?? "null");
-
 const images = () => ({
   set: data.sets[0],
   ...structuredClone(data.first),
   fixed: (number) => number.toFixed(3).replace(/^-(0\.0+)$/, "$1"),
-
   // The photos in the chosen order, each with its number in the set and with what the order says of it.
   get photos() {
     const { key, sign, say, digits } = data.orders[this.order];
@@ -17,13 +14,11 @@ const images = () => ({
     const reason = (image) => (say && keys[image] !== null ? `; ${say} ${keys[image].toFixed(digits)}` : "");
     return [...keys.keys()].sort(compare).map((image) => ({ image, reason: reason(image), ...this.set.images[image] }));
   },
-
   // The maps of the chosen methods.
   maps(image, layer) {
     const all = this.set.methods.map((each, method) => ({ image, layer, method, ...each }));
     return all.filter(({ method }) => this.methods.includes(method));
   },
-
   // A photo, over it the map that the page's styles scale (bilinear) and colour, and the outline of the object.
   pictures({ image, layer, method }) {
     const { sample, caption, photo, outline } = this.set.images[image];
@@ -34,7 +29,6 @@ const images = () => ({
     const over = [{ kind: "map", src: map, alt: label }, { kind: "outline", src: outline, alt: "" }];
     return [{ alt }, ...over.filter(({ src }) => src)].map((each) => ({ ...data.photos[photo], ...each }));
   },
-
   // What stands under a map: why there is none, and its numbers; of the large one all of them, with ranks.
   numbers({ image, layer, method }, isLarge) {
     const { places, why, reasons, values, marks, notes } = this.set;
@@ -47,19 +41,16 @@ const images = () => ({
     });
     return [places[layer][image][method] < 0 && lost, ...lines].filter(Boolean);
   },
-
   // A setting of the page's selector; a layer that is none of the set's stands for all of them.
   follow({ network = "all", data: name = "all", layer }) {
     const fits = (each) => ["all", each.network].includes(network) && ["all", each.data].includes(name);
     const set = data.sets.find(fits) ?? this.set;
     this.choose(set, set.layers.includes(layer) ? [set.layers.indexOf(layer)] : [...set.layers.keys()]);
   },
-
   choose(set, layers) {
     if (set !== this.set) this.methods = set.start.slice(1);
     Object.assign(this, { set, layers, shown: data.first.shown, open: { ...data.first.open } });
   },
-
   // The dialog; a map of the first screen names its set.
   enlarge({ set: number, image, layer, method = this.maps(image, layer)[0]?.method ?? 0 }) {
     const set = data.sets[number] ?? this.set;
@@ -68,12 +59,10 @@ const images = () => ({
     this.open = { image, layer, method };
     if (!find("gallery-large").open) find("gallery-large").showModal();
   },
-
   // The number of the photo before or after the one that is open.
   next(step) {
     return this.photos[this.photos.findIndex(({ image }) => image === this.open.image) + step]?.image;
   },
-
   // The curves of the image that is open, of all methods.
   curves(every, width) {
     const { x, y } = every[data.sets.indexOf(this.set)][this.open.layer][this.curve] ?? {};
@@ -83,7 +72,6 @@ const images = () => ({
     });
     return { data: lines, layout: { ...data.lines.layout, height: Math.min(300, width) } };
   },
-
   // One point for each image that has both numbers: a place of the method on the x axis.
   get points() {
     const [layer, { method }] = [this.layers.at(-1), this.x];
@@ -92,18 +80,15 @@ const images = () => ({
     const points = this.set.images.map((each, image) => ({ ...each, image, layer, method, x: x[image], y: y[image] }));
     return points.filter((each) => each.x !== null && each.y !== null).sort((a, b) => a.x - b.x || a.y - b.y);
   },
-
   // On how many images an axis is better (1: x, -1: y). Methods that are the same by definition differ by rounding.
   better(side) {
     const sign = data.metrics[this.x.metric].higher ? side : -side;
     return this.points.filter(({ x, y }) => sign * (x - y) >= 0.0005).length;
   },
-
   // Of an axis; `kind`: "name", or "label" for Plotly, which reads some HTML.
   title({ method, metric }, kind) {
     return `${this.set.methods[method][kind]}: ${data.metrics[metric][kind]}`;
   },
-
   scatter(width) {
     const [x, y, text, symbol] = ["x", "y", "label", "symbol"].map((key) => this.points.map((point) => point[key]));
     const { trace, layouts } = data.points;
@@ -113,14 +98,11 @@ const images = () => ({
     return { data: [{ ...trace, x, y, text, marker: { ...trace.marker, symbol } }], layout: shown };
   },
 });
-
-if (data) {
-  data.sets.forEach(Object.freeze); // Alpine watches what can change
-  document.addEventListener("alpine:init", () => {
-    const [shown, curves, plot] = [Alpine.reactive(images()), packedJson(find("gallery-curves")), find("points-plot")];
-    const ready = () => plot.on("plotly_click", ({ points: [at] }) => shown.enlarge(shown.points[at.pointNumber]));
-    shown.drawCurves = charts.draw(find("gallery-plot"), async (width) => shown.curves(await curves(), width));
-    shown.drawPoints = plot && charts.draw(plot, (width) => shown.scatter(width), ready);
-    Alpine.data("images", () => shown);
-  });
-}
+data?.sets.forEach(Object.freeze); // Alpine watches what can change
+if (data) document.addEventListener("alpine:init", () => {
+  const [shown, curves, plot] = [Alpine.reactive(images()), kept(find("gallery-curves")), find("points-plot")];
+  const ready = () => plot.on("plotly_click", ({ points: [at] }) => shown.enlarge(shown.points[at.pointNumber]));
+  shown.drawCurves = charts.draw(find("gallery-plot"), async (width) => shown.curves(await curves(), width));
+  shown.drawPoints = plot && charts.draw(plot, (width) => shown.scatter(width), ready);
+  Alpine.data("images", () => shown);
+});

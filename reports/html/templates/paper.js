@@ -6,6 +6,6 @@ form.addEventListener("change", () => {
   const none = groups.find(([, values, boxes]) => !values.length && boxes instanceof RadioNodeList);
   const differs = ([, values, { length }]) => values.length && values[0] !== "usual" && values.length !== length;
   const words = groups.filter(differs).map(([name, values]) => ` ${name} ${values}`.trimEnd());
-  const command = none ? `Choose at least one of ${none[0]}.` : `benchbench report RUN --format latex${words.join("")}`;
-  document.getElementById("paper-command").textContent = command;
+  document.getElementById("paper-command").textContent = none
+    ? `Choose at least one of ${none[0]}.` : `benchbench report RUN --format latex${words.join("")}`;
 });

@@ -221,7 +221,7 @@ def test_a_study_binds_them_by_the_parameters_types() -> None:
 TABLES = {
     "torchcam": (faults.TORCHCAM_FAULTS, faults.TORCHCAM_REFUSED),
     "pytorch-grad-cam": (faults.GRAD_CAM_FAULTS, faults.GRAD_CAM_REFUSED),
-    "captum": (faults.CAPTUM_FAULTS | faults.CAPTUM_HERE, faults.CAPTUM_REFUSED),
+    "captum": (faults.CAPTUM_CONVENTIONS | faults.CAPTUM_HERE, faults.CAPTUM_REFUSED),
     "zennit": ({}, faults.ZENNIT_REFUSED),
 }
 
@@ -235,8 +235,9 @@ def test_every_fault_and_refusal_is_of_a_class_that_is_there(prefix: str) -> Non
         plugin = METHODS[f"{prefix}:{name}"]
         assert isinstance(plugin, LibraryMethod)
         expected = fault if name in faults.CAPTUM_HERE else f"in {plugin.library.version} {fault}"
-        assert plugin.note == expected
-        assert plugin.summary.endswith(f"Known: {expected}")
+        is_convention = prefix == "captum"
+        assert (plugin.note, plugin.convention) == (("", expected) if is_convention else (expected, ""))
+        assert plugin.summary.endswith(f"{'Convention' if is_convention else 'Known'}: {expected}")
 
 
 def test_faults_were_looked_for_in_the_installed_versions() -> None:
