@@ -17,7 +17,7 @@ PAGES = (".html", ".htm")
 _SIDE = 448  # pixels of a picture of the page: twice its width there, for fine screens
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class MapSheet(PictureGrid):
     """Maps beside their pictures, as ``bb.show`` and ``benchbench explain`` make them.
 
@@ -30,6 +30,8 @@ class MapSheet(PictureGrid):
         >>> sheet = bb.show(network, images[:1], methods=["gradcam", "layercam"], layers="features")
         >>> sheet.heads
         ('what the network sees', 'Grad-CAM', 'Layer-CAM')
+        >>> sheet
+        MapSheet of 1 x 3 pictures; .save('sheet.png') writes it
         >>> sheet.save("sheet.html").name
         'sheet.html'
     """

@@ -51,7 +51,7 @@ class Panel:
     alt: str = ""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class PictureGrid:
     """Pictures in a grid, as ``bb.show`` and ``benchbench explain`` make them. A notebook shows it; ``save`` writes it.
 
@@ -88,6 +88,10 @@ class PictureGrid:
         if not path.parent.is_dir():
             raise BenchError("no such folder", where=str(path.parent), hint="Make it first")
         return publish(path, self.drawn(suffix.removeprefix(".")), hint="Give another path")
+
+    def __repr__(self) -> str:
+        columns = max((len(row) for row in self.rows), default=0)
+        return f"{type(self).__name__} of {len(self.rows)} x {columns} pictures; .save('sheet.png') writes it"
 
     def _repr_png_(self) -> bytes:
         return self.drawn("png")
