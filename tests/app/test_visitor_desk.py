@@ -239,3 +239,18 @@ def test_wrong_options_are_one_line(words: Any, said_of_it: str) -> None:
 )
 def test_which_hosts_are_this_machine_alone(host: str, local: bool) -> None:
     assert AppOptions({"a": "a"}, host=host).local is local
+
+
+def test_commands_wait_for_no_network(desk: VisitorDesk) -> None:
+    question = AppQuestion.of(["gradcam"], ["last"], ["top5"])
+    with desk._turn:  # something is computed
+        explain, run, python = desk.commands("other", None, question, "folder", "a b")
+    assert desk.shelf._held is None
+    assert (
+        explain
+        == "benchbench explain picture.jpg --model other --methods gradcam --layers last --classes top5 --scores"
+    )
+    assert "--target predicted,top-2,top-3,top-4,top-5" in run
+    assert "'root': 'a b'" in python
+    with pytest.raises(BenchError, match="no network 'nothing'"):
+        desk.commands("nothing", None, question, "photos", "")
