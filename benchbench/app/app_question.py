@@ -64,9 +64,10 @@ class AppQuestion:
         """As a study takes them."""
         return self.layers[0] if self.layers[0] in WORDS else list(self.layers)
 
-    def targets(self, network: LoadedNetwork) -> tuple[Target, ...]:
-        """Raises BenchError: an unknown class."""
-        return targets_of(self.classes, network.spec.classes)
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """Those of a study; classes are numbers here, so that no network is needed."""
+        return targets_of(self.classes, ())
 
     def request(self, network: LoadedNetwork, picture: SentPicture) -> LookRequest:
         """What ``benchbench explain --scores`` asks for, and the times.
@@ -75,7 +76,7 @@ class AppQuestion:
             BenchError: an unknown class, or more maps than one question may ask for.
         """
         layers = _STAGES if self.layers == ("stages",) else len(self.layers)
-        count = len(self.methods) * len(self.targets(network)) * layers
+        count = len(self.methods) * len(self.targets) * layers
         if count > MOST_MAPS:
             hint = "Choose fewer methods, layers or classes"
             raise BenchError(f"that is {count} maps; {MOST_MAPS} are the most", where="maps", hint=hint)

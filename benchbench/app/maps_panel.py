@@ -58,7 +58,7 @@ def maps_panel(gr: Any, desk: VisitorDesk, network: Any) -> Callable[[Any], None
 
     def connect(blocks: Any) -> None:
         alone = {"preprocess": False, "api_visibility": "private", "concurrency_limit": 1, "concurrency_id": "compute"}
-        words = {**alone, "show_progress": "hidden", "trigger_mode": "always_last"}
+        words = {**alone, "concurrency_id": "words", "show_progress": "hidden", "trigger_mode": "always_last"}
         on_network, on_picture, on_button, on_words = _handlers(gr, desk)
         network.change(on_network, [network, picture], [status, layers, classes, answer], **alone)
         picture.change(on_picture, asked, [status, classes, answer], **{**alone, "trigger_mode": "always_last"})

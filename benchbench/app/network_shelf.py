@@ -86,6 +86,16 @@ class NetworkShelf:
         """Those of the command line first."""
         return tuple(dict.fromkeys([*self.models, *MODELS.names()]))
 
+    def known(self, name: str) -> str:
+        """The name, if there is such a network.
+
+        Raises:
+            BenchError: there is none.
+        """
+        if name not in self.names:
+            raise BenchError(f"no network {name!r}", where="network", hint=nearest(name, self.names))
+        return name
+
     def network(self, name: str) -> LoadedNetwork:
         """The network of this name; the one before it is freed first.
 
@@ -93,8 +103,7 @@ class NetworkShelf:
             BenchError: there is no such name, or the network cannot be loaded.
         """
         if self._held is None or self._held.name != name:
-            if name not in self.names:
-                raise BenchError(f"no network {name!r}", where="network", hint=nearest(name, self.names))
+            self.known(name)
             self._held = None
             gc.collect()
             torch.cuda.empty_cache()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import torch
 from PIL import Image
 
 from ..api.run import Run
@@ -76,8 +77,6 @@ class OpenRun:
         return CardRow(f"{model} · {dataset} · layer {layer}", tuple(map(self._card, rows.to_dict("records"))))
 
     def _card(self, row: Any) -> MapCard:
-        import torch
-
         seen = self._photo(row)
         if seen is None:
             return MapCard("", str(row["method"]), "", reason="the run stored no picture of it")

@@ -105,14 +105,11 @@ class VisitorDesk:
         """``benchbench explain``, ``benchbench run`` and the Python lines that repeat a question.
 
         Raises:
-            BenchError: an unknown network, class or data set.
+            BenchError: an unknown network or data set.
         """
         data, path = checked_data(data, path)
-        with self._network(name) as network:
-            targets = question.targets(network)
-        name = str(name)
-        item = self.options.models.get(name, name)
-        words = question.layer_words
+        name = self.shelf.known(str(name))
+        item, words, targets = self.options.models.get(name, name), question.layer_words, question.targets
         repeated = RepeatedQuestion(name, item, question.methods, words, question.classes, targets, question.scores)
         picture = sent_picture(payload, self.uploads).name if payload else "picture.jpg"
         return repeated.explain_command(picture), repeated.run_command(data, path), repeated.python_lines(data, path)

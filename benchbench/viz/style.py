@@ -121,5 +121,7 @@ def _border(region: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
 
 
 def _wider(line: npt.NDArray[np.bool_], width: int) -> npt.NDArray[np.bool_]:
+    if width == 1:  # Pillow's filter of one pixel ends the process in Pillow 12.3
+        return line
     grown = Image.fromarray(line.astype(np.uint8) * 255).filter(ImageFilter.MaxFilter(width))
     return np.asarray(grown) > 0

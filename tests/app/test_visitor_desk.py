@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gc
 import html
+import re
 import threading
 import time
 import weakref
@@ -108,6 +109,19 @@ def test_classes_are_named_with_the_probabilities_that_explain_prints(place: Pat
     first = said.splitlines()[0].removeprefix("cat.png: ").split(",")[0]
     assert words.sentence.startswith(f"small sees: {first} · ")
     assert {"last", "stages", "0", "1"} <= set(words.layers)
+
+
+@pytest.mark.parametrize("style", ["overlay", "contour", "top", "map"])
+def test_every_style_draws_other_pictures_of_the_same_scores(style: str, place: Path, desk: VisitorDesk) -> None:
+    question = AppQuestion.of(["layercam", "saliency", "drise"], ["0", "1"], ["1"])
+    pages = [desk.maps_page("small", _sent(place / "cat.png"), question, each) for each in (style, "overlay")]
+    texts = [re.sub(r"data:[^\"]*|time [\d.]+ m?s", "", page) for page in pages]
+    assert texts[0] == texts[1]
+    pictures = [re.findall(r"data:[^\"]*", page) for page in pages]
+    assert [len(each) for each in pictures] == [6, 6]  # at two layers the picture and two maps
+    assert (pictures[0][1] == pictures[1][1]) is (style == "overlay")
+    assert pages[0].count("the network is no detector") == 2
+    assert len(re.findall(r"time [\d.]+ m?s", pages[0])) == 4
 
 
 def test_every_text_of_the_page_is_escaped(place: Path, desk: VisitorDesk) -> None:
@@ -225,3 +239,18 @@ def test_wrong_options_are_one_line(words: Any, said_of_it: str) -> None:
 )
 def test_which_hosts_are_this_machine_alone(host: str, local: bool) -> None:
     assert AppOptions({"a": "a"}, host=host).local is local
+
+
+def test_commands_wait_for_no_network(desk: VisitorDesk) -> None:
+    question = AppQuestion.of(["gradcam"], ["last"], ["top5"])
+    with desk._turn:  # something is computed
+        explain, run, python = desk.commands("other", None, question, "folder", "a b")
+    assert desk.shelf._held is None
+    assert (
+        explain
+        == "benchbench explain picture.jpg --model other --methods gradcam --layers last --classes top5 --scores"
+    )
+    assert "--target predicted,top-2,top-3,top-4,top-5" in run
+    assert "'root': 'a b'" in python
+    with pytest.raises(BenchError, match="no network 'nothing'"):
+        desk.commands("nothing", None, question, "photos", "")
