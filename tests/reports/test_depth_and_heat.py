@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import re
+import json
 from pathlib import Path
-from xml.etree import ElementTree
 
 import pytest
 
-from benchbench.reports.figures import agreement, depth, style
+from benchbench.reports.figures import agreement, charts, depth, style
 from benchbench.reports.leaderboard.board import Board
 from benchbench.results.record import Record
 
 from .fake import Fake, fake_record
-from .shared import board_of
+from .reading import section
+from .shared import board_of, elements_of
 
 
 def look(record: Record) -> dict[str, style.Look]:
     board = Board(record)
     names = [method["name"] for method in record.info["methods"]]
     return style.looks([n for n in names if n not in board.controls], [n for n in names if n in board.controls])
-
-
-def written(picture: style.Picture) -> list[str]:
-    return [e.text or "" for e in ElementTree.fromstring(picture.svg).iter() if e.tag.endswith("}text")]
 
 
 def test_layers_stand_in_the_networks_order_not_in_the_tables(plain: Record) -> None:
@@ -57,29 +53,31 @@ def test_networks_and_data_are_apart(tmp_path: Path) -> None:
     assert [(each.model, each.dataset) for each in network_depths] == [("a", "c"), ("a", "d"), ("b", "c"), ("b", "d")]
 
 
-def test_the_depth_picture_names_layers_and_methods(plain: Record) -> None:
+def test_the_depth_chart_names_layers_and_methods(plain: Record) -> None:
     (network_depth,) = depth.depths(board_of(plain).blocks, {"tinynet": ["stage3", "stage4"]})
-    picture = depth.drawn(network_depth, look(plain))
-    texts = written(picture)
-    assert texts.count("stage3") == texts.count("stage4") == 5
-    assert "gradcam" in texts
-    assert "random (control)" in texts
-    assert "cam" not in texts, "it has no number to draw"
-    assert picture.svg == depth.drawn(network_depth, look(plain)).svg
+    chart = charts.depth_chart(network_depth, look(plain))
+    (view,) = chart.json["views"]
+    ticks = [axis["ticktext"] for name, axis in view["layout"].items() if name.startswith("xaxis")]
+    assert ticks == [["stage3", "stage4"]] * 5
+    names = [each["name"] for each in chart.json["looks"]]
+    assert "gradcam" in names
+    assert "random (control)" in names
+    assert "cam" not in names, "it has no number to draw"
+    assert "deletion AUC, insertion AUC" in chart.alt
 
 
 def test_every_tau_is_written_in_its_cell(plain: Record) -> None:
+    """With the colour of its sign, in both halves of the page's table."""
     board = board_of(plain)
-    for each in agreement.agreements(board.blocks, board.agreement):
-        picture = agreement.drawn(each)
+    for number, each in enumerate(agreement.agreements(board.blocks, board.agreement)):
+        table = [e for e in section(elements_of(plain), "agreement").all("table") if "alike" in e.classes()][number]
         here = board.agreement[board.agreement["layer"] == each.block.layer]
-        shown = [text for text in written(picture) if re.fullmatch(r"-?\d\.\d\d", text)]
-        assert sorted(shown) == sorted(f"{tau:.2f}" for tau in here["tau"].dropna())
+        cells = [cell for cell in table.all("td") if cell.classes() & {"ahead", "behind"}]
+        assert sorted(cell.text for cell in cells) == sorted(2 * [f"{tau:.2f}" for tau in here["tau"].dropna()])
         assert len(here) == 10
-        for row in here.to_dict("records"):
-            titles = {metric.name: metric.title for metric in each.metrics}
-            pair = f"{titles[row['other_metric']]} and {titles[row['metric']]} {row['tau']:.2f}"
-            assert pair in picture.alt
+        for cell in cells:
+            assert ("behind" in cell.classes()) == cell.text.startswith("-")
+            assert cell.attributes["style"] == f"--lead:{abs(float(cell.text)) * 100:.0f}%"
 
 
 def test_the_matrix_is_symmetric_with_ones(plain: Record) -> None:
@@ -104,21 +102,10 @@ def test_protocols_of_one_metric_have_names_of_their_own(plain: Record) -> None:
     assert first.names[2] == "deletion AUC masked-image"
 
 
-def test_only_what_can_be_read_is_drawn(plain: Record, monkeypatch: pytest.MonkeyPatch) -> None:
-    board = board_of(plain)
-    (first, _) = agreement.agreements(board.blocks, board.agreement)
-    assert first.readable
-    monkeypatch.setattr(agreement, "MOST", 4)
-    assert not first.readable
-
-
 def test_hostile_names_are_only_text(hostile: Record) -> None:
-    board = board_of(hostile)
     layers = {model["name"]: model["layers"] for model in hostile.info["models"]}
-    pictures = [depth.drawn(each, look(hostile)) for each in depth.depths(board.blocks, layers)]
-    pictures += [agreement.drawn(each) for each in agreement.agreements(board.blocks, board.agreement)]
-    assert len(pictures) == 3
-    for picture in pictures:
-        root = ElementTree.fromstring(picture.svg)
-        assert not [e for e in root.iter() if e.tag.endswith("script")]
-        assert style.INK not in picture.svg
+    drawn = [charts.depth_chart(each, look(hostile)) for each in depth.depths(board_of(hostile).blocks, layers)]
+    assert len(drawn) == 1
+    text = json.dumps(drawn[0].json)
+    assert "<" not in text
+    assert "\\u202e" not in text
