@@ -17,7 +17,7 @@ from torch import Tensor
 from benchbench import digests
 from benchbench.digests import source_digest
 from benchbench.errors import BenchError, folded, nearest
-from benchbench.registry import DATASETS, METHODS, METRICS, MODELS, Registry, load_file, method
+from benchbench.registry import DATASETS, METHODS, METRICS, MODELS, Registry, importing, load_file, method
 from benchbench.registry.importing import calling
 from benchbench.types import Layer
 
@@ -370,3 +370,20 @@ def test_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert folder.bind({"root": "~/photos"})["root"] == tmp_path / "photos"
     with pytest.raises(BenchError, match=r"no home folder for '~nobody_here/mine.py'"):
         load_file("~nobody_here/mine.py")
+
+
+def test_a_module_is_asked_once_where_its_file_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A notebook or a session of pytest has thousands, and all are looked at whenever a user's file is called."""
+    asked: list[Path] = []
+
+    def counted(path: Path) -> bool:
+        asked.append(path)
+        return digests.is_library(path)
+
+    monkeypatch.setattr(importing, "is_library", counted)
+    for name in ("once_here", "once_there"):
+        (tmp_path / f"{name}.py").write_text("")
+        asked.clear()
+        importing.load_file(tmp_path / f"{name}.py")
+    assert len(sys.modules) > 1000
+    assert {path.name for path in asked} == {"once_there.py"}

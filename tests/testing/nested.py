@@ -8,9 +8,11 @@ from pathlib import Path
 CONFTEST = '''
 import os
 from pathlib import Path
-import pytest, torch
-import benchbench as bb
-from benchbench.testing import Small, example_images, seeded
+from benchbench.quick_imports import quick_imports
+with quick_imports():
+    import pytest, torch
+    import benchbench as bb
+    from benchbench.testing import Small, example_images, seeded
 
 HERE = Path(__file__).parent
 
