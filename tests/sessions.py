@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+from _pytest.pytester import SysModulesSnapshot
 
 from benchbench.registry import DATASETS, METHODS, METRICS, MODELS, SUITES, Registry
 
@@ -49,9 +50,30 @@ def import_again() -> None:
         sys.modules.setdefault(name, module)
 
 
+class ModulesRestored(SysModulesSnapshot):
+    """pytester's memory of what was imported, which is restored name by name.
+
+    pytester empties ``sys.modules`` for a moment. Another thread that imports in this moment, as servers' threads do,
+    makes ``_io`` a second time, whose exceptions are no longer those of ``io``: every later test of the process fails.
+    """
+
+    def __init__(self, preserve: Callable[[str], bool] | None = None) -> None:
+        super().__init__(preserve)
+        self._before = dict(sys.modules)
+        self._preserve = preserve or (lambda _: False)
+
+    def restore(self) -> None:
+        for name in [name for name in list(sys.modules) if name not in self._before and not self._preserve(name)]:
+            sys.modules.pop(name, None)
+        for name, module in self._before.items():
+            if sys.modules.get(name) is not module and not self._preserve(name):
+                sys.modules[name] = module
+
+
 @pytest.fixture(autouse=True)
-def imports_kept() -> Iterator[None]:
+def imports_kept(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """For the modules that have sessions in this process: set up before pytester, which forgets imports in the end."""
+    monkeypatch.setattr("_pytest.pytester.SysModulesSnapshot", ModulesRestored)
     yield
     import_again()
 

@@ -16,6 +16,7 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 from benchbench.engine.runner import run
+from benchbench.evaluation.held_out import ALONE
 from benchbench.metrics._regions import EMPTY, NO_MASK, NO_TRUTH
 from benchbench.metrics.object_boxes import _every, _largest, best_elsewhere
 from benchbench.registry import METRICS, metric
@@ -268,7 +269,7 @@ def test_a_study_scores_each_half_at_the_other_s_threshold(
 def test_one_image_has_no_others(tmp_path: Path) -> None:
     table = record(tmp_path, squares(1), methods=["oracle"], metrics=["iou"]).results
     assert table["status"].tolist() == ["not_applicable"]
-    assert table["reason"].tolist() == ["the threshold needs other images, and there are none"]
+    assert table["reason"].tolist() == [ALONE]
 
 
 def test_a_resumed_run_makes_the_same_values_of_the_stored_curves(tmp_path: Path) -> None:
