@@ -11,6 +11,7 @@ import pandas as pd
 from ..files import publish
 from .escape import csv, markdown
 from .latex.suite_table import suite_latex
+from .leaderboard.footnotes import REMARK_KINDS
 from .leaderboard.suite_report import (
     ABSENT,
     FAILED,
@@ -70,7 +71,7 @@ def with_verdicts(leaderboard: pd.DataFrame, report: SuiteReport | None) -> pd.D
     verdicts = report.labelled
     rows = verdicts.rename(columns={"question": "metric", "score": "mean"}).drop(columns=["passes", "status"])
     rows = rows.assign(protocol=report.name, kind=KIND)
-    for kind in ("fault", "convention"):
+    for kind in REMARK_KINDS:
         if kind in leaderboard:
             known = dict(zip(leaderboard["method"], leaderboard[kind], strict=True))
             rows = rows.assign(**{kind: [known.get(method, "") for method in rows["method"]]})

@@ -14,7 +14,7 @@ from PIL import Image
 from ..errors import BenchError
 from ..formatting import duration
 from ..looking.looked import SCORES, Curve, Looked, MapPlace
-from ..reports.html.embedded import base64_text
+from ..reports.html.embedded import png_file_uri
 from ..reports.html.environment import environment
 from ..viz.style import Style, styled
 
@@ -94,7 +94,7 @@ def address_of(picture: Image.Image) -> str:
     small, out = picture.copy(), io.BytesIO()
     small.thumbnail((_SIDE, _SIDE))
     small.save(out, "PNG")
-    return f"data:image/png;base64,{base64_text(out.getvalue())}"
+    return png_file_uri(out.getvalue())
 
 
 def _scored(row: CardRow) -> bool:

@@ -17,7 +17,7 @@ from ..errors import BenchError
 from ..paths import expanded
 from ..reports.checks.two_runs import RunComparison, sections
 from ..reports.escape import one_line, visible
-from ..untrusted_picture import read_picture
+from ..stats import is_part
 from ..viz.style import Style, styled
 from .map_cards import CardRow, MapCard, address_of, rendered_rows, templates
 
@@ -89,16 +89,18 @@ class OpenRun:
         same = photos[_same(photos, row, ("model", "dataset", "sample"))]
         if same.empty:
             return None
-        file = str(same["file"].iloc[0])
-        return read_picture(
-            self.run.record.photo(file), lambda image: image.convert("RGB"), formats=["JPEG"], name=file
-        )
+        return self.run.record.picture(str(same["file"].iloc[0]))
 
     def _scores(self, row: Any) -> tuple[str, ...]:
+        rows = self._whole_scores
+        same = rows[_same(rows, row, ("model", "dataset", "sample", "layer", "method"))]
+        return tuple(f"{each['metric']} {float(each['value']):.3f}" for each in same.to_dict("records"))
+
+    @cached_property
+    def _whole_scores(self) -> pd.DataFrame:
+        """Rows with a value, without those of a metric's parts."""
         rows = self.run.table
-        same = rows[_same(rows, row, ("model", "dataset", "sample", "layer", "method")) & (rows["status"] == "ok")]
-        whole = same[~same["metric"].map(str).str.contains(".", regex=False)]  # the others are parts of a metric
-        return tuple(f"{each['metric']} {float(each['value']):.3f}" for each in whole.to_dict("records"))
+        return rows[(rows["status"] == "ok") & ~is_part(rows["metric"])]
 
 
 def _fitting(rows: pd.DataFrame, chosen: Mapping[str, Sequence[str]]) -> pd.DataFrame:

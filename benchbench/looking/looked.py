@@ -14,7 +14,6 @@ from torch import Tensor
 from ..results.record import Record, with_network_rows
 from ..study.spec import Target
 from ..types import ModelSpec
-from ..untrusted_picture import read_picture
 
 SCORES = ("deletion", "insertion")  # what stands under a map, where it is asked for
 TIME = "study_runtime"  # milliseconds of a map in the run, its part of shared passes included
@@ -105,7 +104,7 @@ class Looked:
         file = self._photo_files.get(sample)
         if file is None:
             return None
-        return read_picture(self.record.photo(file), lambda image: image.convert("RGB"), formats=["JPEG"], name=file)
+        return self.record.picture(file)
 
     def map(self, place: MapPlace) -> Tensor | None:
         """The map (h, w) at the layer's resolution, not normalised; None where there is none."""

@@ -11,9 +11,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 
 from ..files import Damaged
 from ..paths import expanded
+from ..untrusted_picture import read_picture
 from ..vocabulary import INPUT
 from .array_file import maps_of
 from .pack import SUFFIX, mapped
@@ -227,6 +229,14 @@ class Record:
         """
         with plainly(self.folder):
             return self._packs.read(*self._place(file))
+
+    def picture(self, file: str) -> Image.Image:
+        """One image as the network saw it, RGB.
+
+        Raises:
+            BenchError: the file is not what the run wrote.
+        """
+        return read_picture(self.photo(file), lambda image: image.convert("RGB"), formats=["JPEG"], name=file)
 
     def mask(self, photo: str) -> bytes | None:
         """The mask of one image in the frame of its photograph, a PNG; None where the run kept none.

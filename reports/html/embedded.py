@@ -14,7 +14,6 @@ from markupsafe import Markup
 from PIL import Image
 
 from ...results.record import Record
-from ...untrusted_picture import read_picture
 
 COLOURS = "inferno"  # of maps
 FEWEST_FOLDED = 30_000  # characters of a part of the page that is compressed
@@ -48,7 +47,7 @@ def folded(markup: Markup) -> Markup:
 
 def thumbnail(record: Record, file: str, side: int) -> Image.Image:
     """A photograph of the run, neither side longer than ``side`` pixels."""
-    picture = read_picture(record.photo(file), lambda image: image.convert("RGB"), formats=["JPEG"], name=file)
+    picture = record.picture(file)
     picture.thumbnail((side, side))
     return picture
 
@@ -68,4 +67,9 @@ def png_uri(levels: npt.NDArray[np.uint8]) -> str:
     """A grey PNG of 256 levels (h, w) as a data address."""
     out = io.BytesIO()
     Image.fromarray(levels).save(out, "PNG", optimize=True)
-    return f"data:image/png;base64,{base64_text(out.getvalue())}"
+    return png_file_uri(out.getvalue())
+
+
+def png_file_uri(data: bytes) -> str:
+    """A PNG as a data address."""
+    return f"data:image/png;base64,{base64_text(data)}"

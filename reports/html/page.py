@@ -17,6 +17,7 @@ from ..figures import agreement, charts, depth, pareto
 from ..figures.style import Look, looks
 from ..leaderboard.board import Block, Board, Cell, Metric, Row
 from ..leaderboard.costs import CostTable, cost_tables
+from ..leaderboard.footnotes import REMARK_KINDS
 from ..leaderboard.marks import NONE, Mark, Marked
 from ..number_format import fixed, pairs_in_words
 from . import subgroups
@@ -214,7 +215,7 @@ class Page:
     @property
     def remark_kinds(self) -> list[str]:
         """What is known of some method: ``fault``, ``convention``."""
-        return [kind for kind in ("fault", "convention") if any(getattr(r, kind) for r in self.board.remarks.values())]
+        return [kind for kind in REMARK_KINDS if any(getattr(r, kind) for r in self.board.remarks.values())]
 
     @cached_property
     def protocols_apart(self) -> list[dict[str, Any]]:

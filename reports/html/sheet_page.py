@@ -9,7 +9,7 @@ import matplotlib as mpl
 from markupsafe import Markup
 
 from .document import asset
-from .embedded import base64_text
+from .embedded import png_file_uri
 from .environment import environment
 
 _STYLES = ("base.css", "sheet.css")
@@ -34,7 +34,7 @@ class PagePicture:
 
     @property
     def address(self) -> str:
-        return f"data:image/png;base64,{base64_text(self.png)}"
+        return png_file_uri(self.png)
 
 
 def sheet_page(

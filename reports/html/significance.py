@@ -179,11 +179,7 @@ class Decided:
         methods = tuple(name for name in listed if name in tested)
         if len(methods) < 2:
             return None
-        counts: dict[tuple[str, str], Counter[str]] = {}
-        sizes = rows.groupby(["method", "other", "verdict"], sort=False).size()
-        for (first, second, verdict), count in zip(sizes.index, sizes.tolist(), strict=True):
-            counts.setdefault((first, second), Counter())[verdict] += count
-            counts.setdefault((second, first), Counter())[_MIRRORED.get(verdict, verdict)] += count
+        counts = _verdict_counts(rows)
         return PairMap(methods, tuple(tuple(_pair_counts(counts.get((a, b))) for b in methods) for a in methods))
 
     @cached_property
@@ -214,14 +210,10 @@ class Decided:
         tested = self._tested.get((block.model, block.dataset, block.layer), self.marked.verdicts.pairs[:0])
         here = set(tested["method"].unique()) | set(tested["other"].unique())
         methods = tuple(row.method for row in block.methods if row.method in here)
-        counts = {(first, second): [0, 0, 0] for first in methods for second in methods if first != second}
-        sizes = tested.groupby(["method", "other", "verdict"], sort=False).size()
-        for (first, second, verdict), count in zip(sizes.index, sizes.tolist(), strict=True):
-            won = (verdict == "better") - (verdict == "worse")
-            for pair, sign in (((first, second), won), ((second, first), -won)):
-                for place, hit in enumerate((sign > 0, sign < 0, True)):
-                    counts[pair][place] += hit * count
-        cells = tuple(tuple(_triple(counts.get((first, second))) for second in methods) for first in methods)
+        counts = _verdict_counts(tested)
+        cells = tuple(
+            tuple(_triple(counts.get((a, b), Counter())) if a != b else None for b in methods) for a in methods
+        )
         return Duels(block, methods, cells, tested)
 
     @cached_property
@@ -266,6 +258,16 @@ class Decided:
 _MIRRORED = {"better": "worse", "worse": "better"}
 
 
+def _verdict_counts(rows: pd.DataFrame) -> dict[tuple[str, str], Counter[str]]:
+    """Of each pair of methods in both orders, how often it has each verdict."""
+    counts: dict[tuple[str, str], Counter[str]] = {}
+    sizes = rows.groupby(["method", "other", "verdict"], sort=False).size()
+    for (first, second, verdict), count in zip(sizes.index, sizes.tolist(), strict=True):
+        counts.setdefault((first, second), Counter())[verdict] += count
+        counts.setdefault((second, first), Counter())[_MIRRORED.get(verdict, verdict)] += count
+    return counts
+
+
 def _pair_counts(verdicts: Counter[str] | None) -> PairCounts | None:
     if verdicts is None:
         return None
@@ -273,8 +275,8 @@ def _pair_counts(verdicts: Counter[str] | None) -> PairCounts | None:
     return PairCounts(better, worse, equivalent, verdicts.total() - better - worse - equivalent)
 
 
-def _triple(counts: list[int] | None) -> tuple[int, int, int] | None:
-    return (counts[0], counts[1], counts[2]) if counts else None
+def _triple(verdicts: Counter[str]) -> tuple[int, int, int]:
+    return verdicts["better"], verdicts["worse"], verdicts.total()
 
 
 def _key(block: Block, metric: Metric) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from ..leaderboard.board import Board
 from ..leaderboard.suite_report import RULE, SharedReason, SuiteReport, VerdictTable
 from ..number_format import decimals_for_measurements, fixed
 from ..suite_files import file_of
-from .embedded import base64_text, jpeg, jpeg_uri
+from .embedded import jpeg, jpeg_uri, png_file_uri
 
 MOST_ROWS = 60  # of a table on the page; its files have all
 MOST_OPEN = 20  # rows of a table that is not folded
@@ -193,6 +193,6 @@ def _picture(picture: SuitePicture) -> PictureView:
     except BenchError:
         return PictureView(*words, "", 0, 0, file)
     if few:
-        return PictureView(*words, f"data:image/png;base64,{base64_text(picture.png)}", *small.size, file)
+        return PictureView(*words, png_file_uri(picture.png), *small.size, file)
     small.thumbnail((WIDEST, WIDEST * 4))
     return PictureView(*words, jpeg_uri(jpeg(small, 85)), *small.size, file)

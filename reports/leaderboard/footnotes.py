@@ -56,6 +56,9 @@ class Gap:
         return replace(self, failed=min(self.failed, 1), not_applicable=min(self.not_applicable, 1))
 
 
+REMARK_KINDS = ("fault", "convention")  # attributes of a remark, and columns of tables
+
+
 @dataclass(frozen=True)
 class Remark:
     """What is known of a method's implementation: it holds of every number of the method's row.

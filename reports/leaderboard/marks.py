@@ -16,7 +16,7 @@ from .. import number_format
 from ..number_format import fixed
 from .board import Block, Board, Cell, Metric
 from .display_names import displayed
-from .footnotes import Footnote, remarks_over
+from .footnotes import REMARK_KINDS, Footnote, remarks_over
 from .scaled_means import scaled_means
 from .verdicts import Verdicts
 
@@ -181,7 +181,7 @@ class Marked:
         keys = [tuple(map(str, key)) for key in table[CELL].itertuples(index=False, name=None)]
         for name in ("error", "best", "second", "worse", "p"):
             table[name] = [getattr(self.marks[key], name) for key in keys]
-        for kind in ("fault", "convention"):
+        for kind in REMARK_KINDS:
             known = {name: text for name, remark in self.board.remarks.items() if (text := getattr(remark, kind))}
             if known:
                 table[kind] = pd.array([known.get(str(name), "") for name in table["method"]], dtype="string")

@@ -249,8 +249,11 @@ def test_forged_maps(kind: str, run: Path, tmp_path: Path) -> None:
 def test_forged_photographs(name: str, run: Path) -> None:
     from benchbench.reports.html.embedded import thumbnail
     from benchbench.reports.html.outline import outline
+    from benchbench.results.record import Record
 
     class Forged:
+        picture = Record.picture
+
         def photo(self, file: str) -> bytes:
             return pictures.bombs()[name]
 

@@ -10,7 +10,6 @@ from PIL import Image
 
 from ...results.record import Record, with_network_table
 from ...results.suite_answer import SuitePicture
-from ...untrusted_picture import read_picture
 from ...viz.overlay import laid
 from ..map_sheet import SheetRow, enlarged, sheet
 from ..shown_names import ShownNames
@@ -86,9 +85,7 @@ def _photo(record: Record, model: str, dataset: str, sample: str) -> Mapping[str
 
 def _picture(record: Record, photo: Mapping[str, object]) -> Image.Image:
     """The image as the network saw it."""
-    return enlarged(
-        read_picture(record.photo(str(photo["file"])), lambda image: image.convert("RGB"), formats=["JPEG"])
-    )
+    return enlarged(record.picture(str(photo["file"])))
 
 
 def _map(record: Record, model: str, dataset: str, sample: str, method: str) -> torch.Tensor:
