@@ -18,9 +18,7 @@ def every_method() -> list[str]:
     return [
         name
         for name, plugin in METHODS.load().items()
-        if plugin.function.__module__.startswith(f"{__name__}.")
-        and not plugin.control
-        and not any(parameter.required for parameter in plugin.parameters.values())
+        if plugin.function.__module__.startswith(f"{__name__}.") and not plugin.control and not plugin.required
     ]
 
 

@@ -95,18 +95,14 @@ class AppQuestion:
 def method_choices() -> list[tuple[str, str]]:
     """(display name, name) of every method."""
     plugins = METHODS.load().values()
-    return [(plugin.display_name(plugin.bind({})), plugin.name) for plugin in plugins if not _required(plugin)]
+    return [(plugin.display_name(plugin.bind({})), plugin.name) for plugin in plugins if not plugin.required]
 
 
 def cheap_methods() -> frozenset[str]:
     """Methods of one forward and at most one backward pass, which keep up with a camera."""
     return frozenset(
-        name for name, plugin in METHODS.load().items() if plugin.needs <= _ONE_PASS and not _required(plugin)
+        name for name, plugin in METHODS.load().items() if plugin.needs <= _ONE_PASS and not plugin.required
     )
-
-
-def _required(plugin: Any) -> bool:
-    return any(parameter.required for parameter in plugin.parameters.values())
 
 
 def _texts(values: Any) -> tuple[str, ...]:

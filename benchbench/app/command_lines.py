@@ -85,7 +85,7 @@ class RepeatedQuestion:
 
 def data_choices() -> list[str]:
     """Registered data sets that need nothing else, or a folder alone; photographs and your folder first."""
-    names = [name for name, plugin in DATASETS.load().items() if _required(plugin) <= {ROOT}]
+    names = [name for name, plugin in DATASETS.load().items() if plugin.required <= {ROOT}]
     return [FIRST_DATA, "folder", *(name for name in names if name not in (FIRST_DATA, "folder"))]
 
 
@@ -98,7 +98,7 @@ def checked_data(data: Any, path: Any) -> tuple[str, str]:
     name, text = str(data), str(path or "").strip()
     if name not in data_choices():
         raise BenchError(f"no data set {name!r}", where="data", hint=nearest(name, data_choices()))
-    return name, (text or "path/to/images") if ROOT in _required(DATASETS[name]) else ""
+    return name, (text or "path/to/images") if ROOT in DATASETS[name].required else ""
 
 
 def data_text(data: str, path: str) -> str:
@@ -120,7 +120,3 @@ def quoted(value: str) -> str:
     if "\\" in value:
         raise BenchError("a path with both kinds of quotes and a backslash", where="folder", hint="Rename the folder")
     return "".join(f"\\{letter}" if letter in _SPECIAL else letter for letter in value)
-
-
-def _required(plugin: Any) -> set[str]:
-    return {name for name, parameter in plugin.parameters.items() if parameter.required}

@@ -98,15 +98,15 @@ def _spellings(prefix: str) -> set[str]:
 def _method(prefix: str, name: str, plugin: Any) -> AuditedMethod:
     counterpart = counterpart_of(prefix, name)
     raw = {"raw": True} if prefix in _RAW and "raw" in plugin.parameters else {}
-    required = [parameter for parameter in plugin.parameters.values() if parameter.required]
-    if any(parameter.name not in counterpart.arguments for parameter in required):
-        return AuditedMethod(name, None, counterpart, plugin.note or plugin.convention)
+    known = plugin.note or plugin.convention
+    if plugin.required - counterpart.arguments.keys():
+        return AuditedMethod(name, None, counterpart, known)
     try:
         bound = plugin.bind({**counterpart.arguments, **raw})
     except BenchError as error:  # another version, which takes other arguments
         return AuditedMethod(name, None, counterpart, str(error))
     run = partial(_run, plugin.run, bound, pixels="input" in plugin.needs)
-    return AuditedMethod(name, run, counterpart, plugin.note or plugin.convention)
+    return AuditedMethod(name, run, counterpart, known)
 
 
 def _run(

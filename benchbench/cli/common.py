@@ -136,6 +136,7 @@ def _home(value: Any) -> Any:
     return value
 
 
+@quick_imports()
 def study_of(
     file: Path | None,
     plugins: list[Path] | None,
@@ -144,17 +145,6 @@ def study_of(
     overrides: dict[str, Any],
 ) -> Any:
     """The study of a file, or of a suite, or the embedded one, with the given options in place of its keys."""
-    with quick_imports():
-        return _study_of(file, plugins, listed, single, overrides)
-
-
-def _study_of(
-    file: Path | None,
-    plugins: list[Path] | None,
-    listed: dict[str, str | None],
-    single: dict[str, str | None],
-    overrides: dict[str, Any],
-) -> Any:
     from ..api.study import Study
     from ..registry import load_file
     from ..study.spec import read_yaml

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ..app.app_options import HOST, PORT, AppOptions
 from .output import say
 from .parsing import parse_item
 
@@ -18,8 +19,8 @@ _HOST = "The address to listen at; 0.0.0.0 lets other machines in"
 def app_command(
     model: Annotated[list[str] | None, typer.Option("--model", "--models", help=_MODEL)] = None,
     run: Annotated[list[Path] | None, typer.Option("--run", "--runs", help=_RUN)] = None,
-    host: Annotated[str, typer.Option(help=_HOST)] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="The port; 0 takes a free one")] = 7860,
+    host: Annotated[str, typer.Option(help=_HOST)] = HOST,
+    port: Annotated[int, typer.Option(help="The port; 0 takes a free one")] = PORT,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1")] = "auto",
     plugin: Annotated[
         list[Path] | None,
@@ -28,7 +29,6 @@ def app_command(
     open_page: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in a browser")] = False,
 ) -> None:
     """Serve a page on this machine: maps of your pictures and your camera, and runs side by side (extra app)."""
-    from ..app.app_options import AppOptions
     from ..app.serving import serve
     from ..registry import load_file
     from .explain import DEMO

@@ -63,6 +63,11 @@ class Plugin:
         """
         return source_digest(self.function)
 
+    @property
+    def required(self) -> frozenset[str]:
+        """Names of the parameters without a default."""
+        return frozenset(name for name, parameter in self.parameters.items() if parameter.required)
+
     def bind(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """All parameters, checked: those given, the defaults for the others.
 

@@ -27,8 +27,8 @@ from .leaderboards import CONTEST
 from .metric_scale import Scales
 from .paired_tests import holm, mcnemar, median_intervals, signed_rank
 from .resampling import Array, mean
-from .score_matrix import Flags, Scores, differences, scores
-from .units import Places, by_unit, gaps_by_unit
+from .score_matrix import Scores, alike_columns, differences, scores
+from .units import by_unit, gaps_by_unit
 
 ALPHA = 0.05
 _VALUES_AT_ONCE = 2_000_000  # of pairs that are tested together
@@ -176,7 +176,7 @@ def mean_differences(plain: Array, width: float, seed: int) -> Array:
         width: of the metric's range: a difference lies in -width to width.
     """
     summary = np.full((plain.shape[1], 5), np.nan)
-    for columns, rows in _alike(~np.isnan(plain)):
+    for columns, rows in alike_columns(~np.isnan(plain)):
         values = plain if len(rows) == len(plain) else plain[rows]
         values = values if len(columns) == plain.shape[1] else values[:, columns]
         summary[columns, 0] = mean(values)
@@ -188,20 +188,9 @@ def mean_differences(plain: Array, width: float, seed: int) -> Array:
 def _medians(plain: Array) -> Array:
     """(k, 3): of each column of (n, k) differences, NaN left out: the median and its interval."""
     summary = np.full((plain.shape[1], 3), np.nan)
-    for columns, rows in _alike(~np.isnan(plain)):
+    for columns, rows in alike_columns(~np.isnan(plain)):
         summary[columns] = median_intervals(plain[rows][:, columns])
     return summary
-
-
-def _alike(known: Flags) -> Iterator[tuple[list[int], Places]]:
-    """The columns that know the same rows, and these rows; columns without any are left out."""
-    groups: dict[bytes, list[int]] = {}
-    for place, column in enumerate(known.T):
-        groups.setdefault(column.tobytes(), []).append(place)
-    for places in groups.values():
-        rows = np.flatnonzero(known[:, places[0]])
-        if len(rows):
-            yield places, rows
 
 
 def equivalent(table: pd.DataFrame) -> pd.Series[bool]:

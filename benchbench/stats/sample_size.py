@@ -16,7 +16,7 @@ from .leaderboards import CONTEST
 from .metric_scale import Scales
 from .pairwise import ALPHA
 from .resampling import Array
-from .score_matrix import Scores, differences, scores
+from .score_matrix import Scores, alike_columns, differences, scores
 from .units import by_unit
 
 POWER = 0.8
@@ -143,24 +143,19 @@ class _Difference:
 
 def _differences(gaps: Array) -> list[_Difference]:
     """Of each column of (n, k) paired differences; NaN is left out."""
-    known = ~np.isnan(gaps)
-    counts = known.sum(0)
-    every: dict[int, _Difference] = {}
-    for whole in (True, False):  # what knows every row is computed at once
-        columns = np.flatnonzero((counts == len(gaps)) == whole)
-        parts = [columns] if whole else columns[:, None]
-        for part in parts:
-            rows = np.ascontiguousarray(gaps[:, part].T) if whole else gaps[known[:, part[0]], part[0]][None]
-            every |= zip(part.tolist(), _of_rows(rows), strict=True)
-    return [every[place] for place in range(gaps.shape[1])]
+    seen = [_Difference(0, math.nan, math.nan, math.nan)] * gaps.shape[1]
+    for columns, rows in alike_columns(~np.isnan(gaps)):
+        for place, each in zip(columns, _of_rows(np.ascontiguousarray(gaps[rows][:, columns].T)), strict=True):
+            seen[place] = each
+    return seen
 
 
 def _of_rows(rows: Array) -> list[_Difference]:
-    """Of each row of (k, n) paired differences, all known."""
+    """Of each row of (k, n) paired differences, all known; n is 1 or more."""
     n, nothing = rows.shape[1], np.full(len(rows), np.nan)
-    average = rows.mean(1) if n else nothing
+    average = rows.mean(1)
     spread = rows.std(1, ddof=1) if n > 1 else nothing
-    rounding = _ROUNDING * np.abs(rows).max(1, initial=0.0)
+    rounding = _ROUNDING * np.abs(rows).max(1)
     has_effect = (n > 1) & (spread > rounding) & (np.abs(average) > rounding)
     effect = np.divide(average, spread, out=nothing.copy(), where=has_effect)
     columns = (average.tolist(), spread.tolist(), effect.tolist())

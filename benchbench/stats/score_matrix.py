@@ -207,3 +207,14 @@ def _binary(rows: pd.DataFrame) -> dict[tuple[str, str], bool]:
     other = ok & ~rows["value"].isin([0.0, 1.0]).to_numpy(dtype=np.bool_)
     binary = set(numbers[ok].tolist()) - set(numbers[other].tolist())
     return {pair: number in binary for number, pair in enumerate(pairs)}
+
+
+def alike_columns(known: Flags) -> Iterator[tuple[list[int], Places]]:
+    """The columns that know the same rows, and these rows; columns without any are left out."""
+    groups: dict[bytes, list[int]] = {}
+    for place, column in enumerate(known.T):
+        groups.setdefault(column.tobytes(), []).append(place)
+    for places in groups.values():
+        rows = np.flatnonzero(known[:, places[0]])
+        if len(rows):
+            yield places, rows

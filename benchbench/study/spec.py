@@ -30,7 +30,7 @@ from .choices import ModelChoice as ModelChoice
 from .choices import SuiteChoice as SuiteChoice
 from .method_lists import with_added
 from .scores import with_scores
-from .study_file import is_named, name_and_params, read_each, scalar_of, user_name
+from .study_file import file_and_function, is_named, name_and_params, read_each, scalar_of, user_name
 from .study_file import read_yaml as read_yaml
 from .subset import Subset, subset_in
 
@@ -219,13 +219,13 @@ def _model(item: Any) -> ModelChoice:
 
 def _model_members(item: Any) -> tuple[Any, ...]:
     """As ``MODELS.members``. FILE.py:function is no group, so that the registry, which takes seconds, is not loaded."""
-    return (item,) if isinstance(item, str) and ".py:" in item else MODELS.members(item)
+    return (item,) if isinstance(item, str) and file_and_function(item) else MODELS.members(item)
 
 
 def _named_model(item: Any) -> ModelChoice:
     name, params = name_and_params(item)
-    file, colon, function = name.rpartition(":")
-    if colon and file.endswith(".py"):
+    if place := file_and_function(name):
+        file, function = place
         builder = getattr(load_file(file), function, None)
         if not callable(builder):
             raise BenchError(f"{file} has no function {function!r}", hint="Give FILE.py:function")

@@ -204,3 +204,9 @@ def name_and_params(item: Any) -> tuple[str, dict[str, Any]]:
     if isinstance(item, Mapping) and isinstance(item.get("name"), str):
         return item["name"], {str(k): v for k, v in item.items() if k != "name"}
     raise BenchError(f"cannot read {item!r}", hint="Give a name, or {name: ..., parameter: ...}")
+
+
+def file_and_function(name: str) -> tuple[str, str] | None:
+    """The file and the function of ``FILE.py:function``; None of other names."""
+    file, _, function = name.rpartition(":")
+    return (file, function) if file.endswith(".py") else None
