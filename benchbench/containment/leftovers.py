@@ -12,6 +12,7 @@ from pathlib import Path
 
 _OPEN = "/proc/self/fd"
 FILES = 8  # left open before it is told; and one in every second call
+_SERVICES = ("tqdm._monitor",)  # modules whose thread serves the whole process: there is one, whoever asks first
 
 
 @dataclass(eq=False)
@@ -47,8 +48,8 @@ class LeftoverWatch:
             self._note(who, set(threading.enumerate()) - threads, _children() - children, _open_files() - files)
 
     def _note(self, who: str, threads: set[threading.Thread], children: set[int], files: int) -> None:
-        if threads:
-            names = sorted(thread.name for thread in threads)
+        names = sorted(thread.name for thread in threads if type(thread).__module__ not in _SERVICES)
+        if names:
             self.tell(who, f"leaves threads running: {', '.join(names[:3])}{', ...' * (len(names) > 3)}")
         if children:
             self.tell(who, f"leaves processes running: {', '.join(map(str, sorted(children)[:3]))}")
