@@ -23,7 +23,7 @@ from ..processors import wait_asleep
 from ..reports.rendering import rendered
 from .again import compared_with, folder_again, is_run
 from .audit import audit_command
-from .common import Once, run_study, study_of
+from .common import STOPPED, Once, StoppedInOneLine, run_study, study_of
 from .estimate import OUT, STUDY, Budget, DryRun, estimate_command, folder_of, show_dry_run
 from .explain import NAMES, explain_command
 from .export import export_command
@@ -39,6 +39,7 @@ from .web_app import app_command
 
 app = typer.Typer(
     name="benchbench",
+    cls=StoppedInOneLine,
     help="Benchmark saliency methods (Grad-CAM and its relatives) on your own networks and images.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -315,8 +316,8 @@ def main() -> None:
             stream.reconfigure(errors="replace")  # a terminal that has no arrows shows question marks
     try:
         app()
-    except KeyboardInterrupt:  # before the command has its handlers
-        say("benchbench: stopped", error=True)
+    except KeyboardInterrupt:  # before the program reads its arguments
+        say(STOPPED, error=True)
         sys.exit(130)
     except (BenchError, OSError) as error:  # an OSError says what and where: a full disk, a folder that is a file
         say(f"benchbench: {error}", error=True)

@@ -6,12 +6,13 @@ import os
 import signal
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
 from ..console import plain_console
 from ..errors import BenchError
@@ -24,11 +25,35 @@ from .output import say, screen
 from .parsing import items, number
 from .url_places import META, at_hand, place_of, urls_among
 
+STOPPED = "benchbench: stopped"
 _OTHER = "Give another --out"
 _RUNS = (
     "run",
     "reliability",
 )  # their exit codes, and those of check and audit, say something: it is never 0 unless they do
+
+
+class StoppedInOneLine(TyperGroup):
+    """All commands. A Ctrl-C before the chosen command has its handlers ends in one line; typer would say nothing."""
+
+    def make_context(self, *args: Any, **named: Any) -> Any:
+        """As the parent does."""
+        with _stopped_in_one_line():
+            return super().make_context(*args, **named)
+
+    def invoke(self, ctx: Any) -> Any:
+        """As the parent does."""
+        with _stopped_in_one_line():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _stopped_in_one_line() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        say(STOPPED, error=True)
+        sys.exit(130)
 
 
 class Once(TyperCommand):

@@ -9,6 +9,7 @@ import pytest
 import yaml
 from PIL import Image
 
+from benchbench.cli.common import Once, StoppedInOneLine
 from benchbench.errors import BenchError
 from benchbench.files import ASIDE, publish
 from benchbench.study.spec import StudySpec
@@ -66,6 +67,23 @@ def test_an_output_that_cannot_be_written(words: list[str], place: Path, tmp_pat
     assert done.stderr.count("\n") == 1
     assert (tmp_path / "file").read_text() == "mine"
     assert not list(tmp_path.rglob(f"{ASIDE}*"))
+
+
+@pytest.mark.parametrize("where", ["the program's arguments", "the command's name", "the command's arguments"])
+def test_a_signal_before_the_command_begins_ends_in_one_line(
+    where: str, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    moments = {
+        "the program's arguments": (StoppedInOneLine, "parse_args"),
+        "the command's name": (StoppedInOneLine, "get_command"),
+        "the command's arguments": (Once, "parse_args"),
+    }
+    monkeypatch.setattr(*moments[where], interrupted)
+    done = benchbench("run", "study.yaml", cwd=place)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "benchbench: stopped\n")
 
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,6 +41,7 @@ WRITES = {"flush": "fsync", "rename": "replace"}  # by kind, the call before whi
 SIGNALS = {"int": signal.SIGINT, "term": signal.SIGTERM, "hup": signal.SIGHUP}
 PATIENCE = 60.0  # seconds after which a run that was asked to stop hangs
 _LATE = 0.02  # seconds between the two signals
+_NO_COMMAND = 4  # the exit code of a process that was stopped before its command began
 EARLY = 1.5  # more moments are early: this run computes its shards in the first half, and then costs and tables
 MIDDLE = 0.16  # of its writes: some of the shards are there, and some are not
 
@@ -67,12 +68,15 @@ def forked(work: Callable[[], object], cwd: Path, name: str, before: Callable[[]
     """The process id of work in a process of its own, whose output goes to NAME.out and NAME.err."""
     for kind in ("out", "err"):
         (cwd / f"{name}.{kind}").touch()
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS.values())
     child = os.fork()
     if child:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS.values())
         return child
     code = 3
     try:
         os.setsid()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS.values())
         for number, kind in ((1, "out"), (2, "err")):
             os.dup2(os.open(cwd / f"{name}.{kind}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -83,8 +87,8 @@ def forked(work: Callable[[], object], cwd: Path, name: str, before: Callable[[]
         code = 0
     except SystemExit as ended:
         code = int(ended.code or 0)
-    except KeyboardInterrupt:  # before there is a command
-        code = 130
+    except KeyboardInterrupt:
+        code = _NO_COMMAND
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -195,13 +199,13 @@ class Kills:
         if kind in SIGNALS:
             number = int(SIGNALS[kind])
             # before the command has its handlers the signal has its default action
-            if code not in (1, 128 + number, -number, 130):
+            if code not in (1, 128 + number, -number, 130, _NO_COMMAND):
                 yield f"ended with {code}: {told}"
-            if code == 128 + number and "benchbench: stopped" not in told:
+            if code in (130, 128 + number) and "benchbench: stopped" not in told:
                 yield f"does not say that it stopped: {told}"
             if code == 128 + number and (self.place / name / UNFINISHED).exists():
                 yield f"stopped without its tables: {told}"
-        elif code not in (1, -int(signal.SIGKILL), -int(signal.SIGINT), 130):
+        elif code not in (1, -int(signal.SIGKILL), -int(signal.SIGINT), 130, _NO_COMMAND):
             yield f"ended with {code}: {told}"
 
     def _part(self, name: str, errors: list[str]) -> str:
