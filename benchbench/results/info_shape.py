@@ -79,7 +79,7 @@ class _Model(_Shape):
     weights: str
     fingerprint: str
     state: str
-    warning: str = ""
+    warning: str
     note: str = ""
     preprocess: dict[str, Any]
     layers: Texts

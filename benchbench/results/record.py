@@ -250,7 +250,7 @@ class Record:
 
     def _place(self, file: str) -> tuple[str, str]:
         """The pack and the part that a table names."""
-        pack, _, part = file.partition("/")
+        pack, _, part = str(file).partition("/")  # of a foreign table the name may be missing
         if not _PACK.fullmatch(pack) or not part or "/" in part or self._packs.folder.is_symlink():
             raise Damaged(f"{file} is not in the run's folder")
         return pack, part

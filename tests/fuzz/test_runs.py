@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -85,6 +85,45 @@ def test_a_forged_run_json(data: st.DataObject, run: Path, suite: Path) -> None:
     with changed(folder, **{"run.json": sealed(whole)}):
         outcome(shown, folder)
         outcome(status, folder)
+
+
+def _key_paths(tree: Any, above: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """The place of every key, of a list in its first item."""
+    for key, value in tree.items() if isinstance(tree, dict) else list(enumerate(tree))[:1]:
+        if isinstance(tree, dict):
+            yield (*above, key)
+        if isinstance(value, (dict, list)):
+            yield from _key_paths(value, (*above, key))
+
+
+def _lacking(tree: Any, place: tuple[str | int, ...]) -> Any:
+    key, *below = place
+    if isinstance(tree, list):
+        return [_lacking(value, tuple(below)) if number == key else value for number, value in enumerate(tree)]
+    if below:
+        return {**tree, key: _lacking(tree[key], tuple(below))}
+    return {name: value for name, value in tree.items() if name != key}
+
+
+@pytest.mark.parametrize("kind", ["run", "suite"])
+def test_run_json_without_any_of_its_keys(kind: str, request: pytest.FixtureRequest) -> None:
+    """Every key in turn, whatever the seed draws: an optional key that readers rely on shows here."""
+    folder = request.getfixturevalue(kind)
+    info = json.loads((folder / "run.json").read_bytes())
+    del info["digest"]
+    places = list(_key_paths({key: value for key, value in info.items() if key != "files"}))
+    if kind == "suite":
+        places = [place for place in places if place[0] == "suite"]
+    assert len(places) > (20 if kind == "suite" else 90)
+    for place in places:
+        with changed(folder, **{"run.json": sealed(_lacking(info, place))}):
+            assert outcome(shown, folder), place
+
+
+@pytest.mark.parametrize("lost", [None, float("nan")])
+def test_a_photograph_without_a_file_is_refused(lost: float | None, run: Path) -> None:
+    with changed(run, **forged_table(run, "photos/index.parquet", _cell("file", lost))):
+        assert "is not in the run's folder" in str(refused(shown, run))
 
 
 NAMES = [
