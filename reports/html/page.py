@@ -30,7 +30,7 @@ from .score_tables import ScoreTable, score_tables
 from .section_views import DepthSection, StudyView
 from .seed_tables import SeedTable, seed_tables
 from .selector import Filter, families_offered, family_of, filters
-from .significance import Decided, PairMap
+from .significance import Decided, PairTally
 from .strips import Strips
 from .suite_section import SuiteSection, suite_section
 
@@ -124,10 +124,11 @@ class Page:
         return self.mark("family", family_of(metric))
 
     @cached_property
-    def family_pairs(self) -> list[tuple[int, str, PairMap]]:
-        """Place and name of each family that the selector offers, and the methods against each other under it."""
-        maps = ((n, family, self.decided.pair_map_of(family)) for n, family in enumerate(families_offered(self.board)))
-        return [(place, family, pair_map) for place, family, pair_map in maps if pair_map]
+    def pair_tallies(self) -> list[tuple[str, str, PairTally]]:
+        """The methods against each other as the cards count them: place in the selector, family and counts."""
+        families = [("all", QUALITY), *((str(at), name) for at, name in enumerate(families_offered(self.board)))]
+        tallies = ((place, family, self.decided.counted(family)) for place, family in families)
+        return [(place, family, tally) for place, family, tally in tallies if tally.pair_map]
 
     @cached_property
     def downloads(self) -> dict[str, dict[str, str]]:

@@ -10,10 +10,13 @@ from typing import Any
 
 import pandas as pd
 
-from ...stats import CONTEST, OrderCase
+from ...formatting import plural
+from ...stats import CONTEST, QUALITY, OrderCase
+from ...vocabulary import QUALITY_FAMILIES
 from ..figures.style import Look
 from ..leaderboard.board import BLOCK, Block, Metric
 from ..leaderboard.marks import Marked
+from ..leaderboard.orders import RANKED
 from ..leaderboard.stability import stability_text
 from ..leaderboard.verdicts import counted
 from ..number_format import fixed, interval
@@ -70,6 +73,30 @@ class PairMap:
 
     methods: tuple[str, ...]
     cells: tuple[tuple[PairCounts | None, ...], ...]
+
+
+@dataclass(frozen=True)
+class PairTally:
+    """The comparisons that a card and its table of methods against each other count.
+
+    Attributes:
+        counted: how many they are.
+        left_out: why others are not counted, and how many each time.
+        pair_map: None with fewer than two tested methods.
+    """
+
+    counted: int
+    left_out: tuple[tuple[str, int], ...]
+    pair_map: PairMap | None
+
+    @property
+    def text(self) -> str:
+        """``37 of 56 comparisons; left out: 16 of complexity, 3 that a control wins``."""
+        every = self.counted + sum(count for _, count in self.left_out)
+        if not self.left_out:
+            return plural(every, "comparison")
+        gone = ", ".join(f"{count:,} {reason}" for reason, count in self.left_out)
+        return f"{self.counted:,} of {plural(every, 'comparison')}; left out: {gone}"
 
 
 @dataclass(frozen=True)
@@ -164,14 +191,28 @@ class Decided:
 
     @cached_property
     def pair_map(self) -> PairMap | None:
-        """Over all metrics; None with fewer than two tested methods."""
+        """Over every tested comparison; None with fewer than two tested methods."""
         return self._pair_map(self.marked.tested_pairs)
 
-    def pair_map_of(self, family: str) -> PairMap | None:
-        """Over the metrics of a family; None with fewer than two tested methods."""
-        names = {(metric.name, metric.protocol) for metric in self.marked.board.of() if family_of(metric) == family}
-        rows = self.marked.tested_pairs
-        return self._pair_map(rows[pd.MultiIndex.from_frame(rows[["metric", "protocol"]]).isin(names)])
+    def counted(self, family: str) -> PairTally:
+        """The comparisons that the card of a family counts; all of the family where no order is over it."""
+        marked = self.marked
+        family_at = {(metric.name, metric.protocol): family_of(metric) for metric in marked.board.of()}
+        wanted = QUALITY_FAMILIES if family == QUALITY else (family,)
+        order = marked.verdicts.order(family) if family in RANKED else None
+        kept = {each.key for each in order.comparisons} if order else set()
+        failing, disowned = (set(order.failing), order.disowned) if order else (set(), ())
+        counted, left_out = [], Counter[str]()
+        for key in marked.pairs_of:
+            of = family_at[key[3], key[4]]
+            if key in kept or (not kept and (family == QUALITY or of == family)):
+                counted.append(key)
+            elif of in wanted and (key in failing or key[0] in disowned):
+                left_out["that a control wins" if key in failing else "of networks with a warning"] += 1
+            elif family == QUALITY:
+                left_out[f"of {of}"] += 1
+        rows = [marked.pairs_of[key] for key in counted]
+        return PairTally(len(counted), tuple(left_out.items()), self._pair_map(pd.concat(rows)) if rows else None)
 
     def _pair_map(self, rows: pd.DataFrame) -> PairMap | None:
         listed = [m["name"] for m in self.marked.board.record.info["methods"]]
