@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -14,6 +14,7 @@ from ...results.unfinished import caution_of
 from ...stats import COST, QUALITY, curve_bands, curve_differences, measured
 from ...vocabulary import QUALITY_MEANS
 from ..figures import agreement, charts, depth, pareto
+from ..figures.plotly_parts import Chart
 from ..figures.style import Look, looks
 from ..leaderboard.board import Block, Board, Cell, Metric, Row
 from ..leaderboard.costs import CostTable, cost_tables
@@ -76,12 +77,19 @@ class Page:
         look, fronts = self._look, pareto.fronts(self.marked, block)
         return StudyView(
             block,
-            charts.curve_chart(block, bands, gaps, look),
+            self._ordered(charts.curve_chart(block, bands, gaps, look)),
             " ".join(sorted({str(self.family(metric)) for metric in charts.curve_metrics(block, bands)})),
-            charts.cost_chart(block, look, fronts),
+            self._ordered(charts.cost_chart(block, look, fronts)),
             fronts,
             self.decided.diagrams(block, look),
         )
+
+    @cached_property
+    def _order(self) -> tuple[str, ...]:
+        return tuple(map(str, self.marked.verdicts.order().table["method"]))
+
+    def _ordered(self, chart: Chart | None) -> Chart | None:
+        return replace(chart, order=self._order) if chart else None
 
     @cached_property
     def costs(self) -> tuple[CostTable, ...]:
@@ -92,7 +100,8 @@ class Page:
     def depths(self) -> tuple[DepthSection, ...]:
         layers = {model["name"]: model["layers"] for model in self.info["models"]}
         return tuple(
-            DepthSection(each, charts.depth_chart(each, self._look)) for each in depth.depths(self.board.blocks, layers)
+            DepthSection(each, replace(charts.depth_chart(each, self._look), order=self._order))
+            for each in depth.depths(self.board.blocks, layers)
         )
 
     @cached_property

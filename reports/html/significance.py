@@ -34,7 +34,7 @@ class Duels:
     Attributes:
         cells: a row per method: on how many metrics it is significantly better and worse than that of the column, and
             how many were tested; None on the diagonal.
-        rows: the pairs, as ``Run.compare`` gives them.
+        rows: the pairs, as ``Run.compare`` gives them, without intervals and medians.
     """
 
     block: Block

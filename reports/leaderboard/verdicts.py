@@ -24,6 +24,8 @@ from ...stats import (
     scores,
     significant,
     split_half_of,
+    twin_gaps,
+    twins_of,
 )
 from .board import Board
 from .orders import QUALITY, RANKED, Order
@@ -83,8 +85,24 @@ class Verdicts:
 
     @cached_property
     def pairs(self) -> pd.DataFrame:
-        """All pairs, with each metric's own margin."""
+        """All pairs, with each metric's own margin, without ``SPANS``: verdicts need few intervals."""
+        return pairs_of(self.matrices, None, self.seed, spans=False)
+
+    @cached_property
+    def whole_pairs(self) -> pd.DataFrame:
+        """``pairs`` with intervals and medians."""
         return self.with_margin(None)
+
+    def whole_pairs_at(self, setting: Setting) -> pd.DataFrame:
+        """``whole_pairs`` of a setting."""
+        return pairs_of(self._setting_matrices.get(setting, ()), None, self.seed)
+
+    @property
+    def gaps(self) -> pd.DataFrame:
+        """See ``benchbench.stats.twin_gaps``; empty without controls that are made of a method's map."""
+        info = self.board.record.info
+        rows = self.whole_pairs if twins_of(info) else self.pairs[:0].assign(low=float("nan"), high=float("nan"))
+        return twin_gaps(rows, info, self.scales)
 
     def with_margin(self, margin: float | None) -> pd.DataFrame:
         """All pairs; ``margin`` in the metrics' unit, None for 1 % of each metric's range."""
