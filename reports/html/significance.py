@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -16,7 +16,7 @@ from ...vocabulary import QUALITY_FAMILIES
 from ..figures.style import Look
 from ..leaderboard.board import BLOCK, Block, Metric
 from ..leaderboard.marks import Marked
-from ..leaderboard.orders import RANKED
+from ..leaderboard.orders import RANKED, Omission
 from ..leaderboard.stability import stability_text
 from ..leaderboard.verdicts import counted
 from ..number_format import fixed, interval
@@ -119,24 +119,6 @@ class ContestView:
     tau: float
 
 
-@dataclass(frozen=True)
-class LeftOut:
-    """The order without something.
-
-    Attributes:
-        kind, name: of what is left out.
-        winner: the best method then.
-        differs: whether that is another method than in the whole order.
-        ranks: by method, the mean rank then; NaN where nothing else compares the method.
-    """
-
-    kind: str
-    name: str
-    winner: str
-    differs: bool
-    ranks: Mapping[str, float]
-
-
 @dataclass(frozen=True, eq=False)
 class Decided:
     """What the tests decide in a run."""
@@ -149,22 +131,29 @@ class Decided:
         return [{str(key): value for key, value in row.items()} for row in self._ranking.to_dict("records")]
 
     @cached_property
-    def without(self) -> list[LeftOut]:
-        """The order again without each family, metric, network and data set; empty without an order."""
+    def without(self) -> list[Omission]:
+        """The order again without each family, metric (by its title), network and data set; empty without an order."""
         if not self.order:
             return []
         titles = {metric.name: metric.title for metric in self.marked.board.metrics}
-        parts = self.marked.verdicts.order().without.groupby(["kind", "without"], sort=False)
+        every = self.marked.verdicts.order().omissions
         return [
-            LeftOut(
-                str(kind),
-                titles.get(str(name), str(name)) if kind == "metric" else str(name),
-                str(rows["winner"].iloc[0]),
-                bool(rows["differs"].iloc[0]),
-                dict(zip(map(str, rows["method"]), map(float, rows["rank"]), strict=True)),
-            )
-            for (kind, name), rows in parts
+            replace(each, name=titles.get(each.name, each.name) if each.kind == "metric" else each.name)
+            for each in every
         ]
+
+    @property
+    def omissions_text(self) -> str:
+        """``2 of 11 omissions change it, and 1 makes other methods tie with it``."""
+        ties = sum(each.changes and each.winner in self.best for each in self.without)
+        changing = sum(each.changes for each in self.without) - ties
+        text = f"{changing} of {plural(len(self.without), 'omission')} change it"
+        makes = "makes" if ties == 1 else "make"
+        return f"{text}, and {ties} {makes} other methods tie with it" if ties else text
+
+    @property
+    def best(self) -> tuple[str, ...]:
+        return self.marked.verdicts.order().best
 
     @property
     def cases(self) -> tuple[OrderCase, ...]:

@@ -23,6 +23,7 @@ from ...stats import (
 from ..number_format import first_few, fixed, images, interval
 from .answer import Answer
 from .board import Board, Metric
+from .hit_tolerance import wide_tolerances
 from .independence import dependence, extended
 from .marks import Marked
 from .verdicts import Against, counted
@@ -121,7 +122,8 @@ def loud(board: Board, footnoted: Collection[str] = ()) -> list[str]:
     repeated = [*warned, *sentences[:1]] if unfinished else warned
     sentences += [w for w in info["warnings"] if w not in told and not any(w in warning for warning in repeated)]
     sentences += [*dependence(info), *extended(info), *_left_ranges(board)]
-    return [*sentences, *failed_checks(board), *_failures(board), *_dead(board), *_few_images(board)]
+    sentences += [*failed_checks(board), *wide_tolerances(info)]
+    return [*sentences, *_failures(board), *_dead(board), *_few_images(board)]
 
 
 def failed_checks(board: Board) -> list[str]:

@@ -31,7 +31,8 @@ from .board import Board
 from .orders import QUALITY, RANKED, Order
 
 Key: TypeAlias = tuple[str, ...]
-Setting: TypeAlias = tuple[str, str, str]  # network, dataset and layer
+Setting: TypeAlias = tuple[str, str, str]  # network, dataset and layer; ``ALL`` in a place: several settings
+ALL = ""
 
 
 @dataclass(frozen=True)
@@ -134,14 +135,15 @@ class Verdicts:
         return self.orders.get(family) or Order.of(self.board, self.matrices, family)
 
     def order_at(self, setting: Setting, family: str = QUALITY) -> Order:
-        """The order of a setting by itself, over quality or over another family; its table is without strengths.
+        """The order of a setting by itself, or of several, over quality or another family; it is without strengths.
 
         Raises:
             BenchError: there is no such family, or it is ``cost``.
         """
         known = self._setting_orders.setdefault(setting, {})
         if family not in known:
-            known[family] = Order.of(self.board, self._setting_matrices.get(setting, ()), family, brief=True)
+            here = [part for place, part in self._setting_matrices.items() if within(place, setting)]
+            known[family] = Order.of(self.board, tuple(each for part in here for each in part), family, brief=True)
         return known[family]
 
     @cached_property
@@ -164,6 +166,11 @@ class Verdicts:
         parts = self.pairs.groupby(["model", "dataset", "layer"], sort=False)
         keyed = ((tuple(map(str, key)), rows) for key, rows in parts)
         return {(model, dataset, layer): rows for (model, dataset, layer), rows in keyed}
+
+    def pairs_at(self, setting: Setting) -> pd.DataFrame:
+        """The part of ``pairs`` that is of a setting, or of several."""
+        here = [rows for place, rows in self.setting_pairs.items() if within(place, setting)]
+        return pd.concat(here) if here else self.pairs[:0]
 
     @property
     def overall(self) -> pd.DataFrame:
@@ -233,6 +240,16 @@ class Verdicts:
         tidy["groups"] = pd.Series([place.letters if place else "" for place in places], dtype="string")
         shares = self.board.shares.drop(columns="ceiling")
         return tidy if shares.empty else tidy.merge(shares, how="left", on=CELL, validate="one_to_one")
+
+
+def within(place: Key, setting: Setting) -> bool:
+    """Whether the network, dataset and layer with which ``place`` begins are of the setting, or of several.
+
+    Example:
+        >>> within(("net", "photos", "last"), ("net", ALL, "last")), within(("net", "photos", "last"), ("", "voc", ""))
+        (True, False)
+    """
+    return all(part in (ALL, str(each)) for part, each in zip(setting, place, strict=False))
 
 
 def counted(rows: pd.DataFrame) -> tuple[int, int, int]:

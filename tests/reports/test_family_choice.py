@@ -88,9 +88,9 @@ def test_the_table_of_pairs_counts_what_the_card_counts(base: Record, family: st
     }
     assert tally.text == texts[family]
     html = document.render(shown)
-    assert f"</a> counts: {texts[family]}." in words(html)
+    assert f"answer over all settings</a>: {texts[family]}." in words(html)
     assert html.count('Counted: 3 comparisons of faithfulness and localisation (<a href="#duels">') == 1
-    assert "Every tested comparison, also those that the card leaves out" in html
+    assert "Every tested comparison, also those that the answer leaves out" in html
 
 
 @pytest.mark.browser
