@@ -214,7 +214,7 @@ def test_a_choice_drives_the_first_screen(browser: Any, many_page: Path) -> None
     assert scope(tab) == ["othernet · photos · stage4"]
     assert first.locator(".dots thead th:visible").all_inner_texts() == ["localisation"]
     choose(tab, "Layer", "all")
-    assert scope(tab) == ["over 8 settings"]
+    assert scope(tab) == ["over 2 settings (othernet · photos)"]
     assert tab.locator(".whole:visible").count() == 0
     assert first.locator(".dots thead th:visible").all_inner_texts() == ["localisation"]
     choose(tab, "Layer", "stage3")
