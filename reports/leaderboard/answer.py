@@ -292,7 +292,8 @@ def _left_out(order: Order, board: Board) -> Iterator[str]:
     if failing:
         settings = len({each.key[:3] for each in order.comparisons} | {key[:3] for key in order.failing})
         where = [f"{title} (in {count} of {plural(settings, 'setting')})" for title, count in failing.items()]
-        listed = join_words(failing if settings == 1 else where)
+        names = join_words(failing if settings == 1 else where)
+        listed = f"{names[:1].upper()}{names[1:]}"
         verb = "is" if len(failing) == 1 else "are"
         yield f"{listed} {verb} left out of the order, because a control has a better mean than every method."
 

@@ -136,8 +136,9 @@ def failed_checks(board: Board) -> list[str]:
     names = [f"{name} (in {plural(count, 'setting')})" if several else name for name, count in failing.items()]
     verb, them = ("fails", "it") if len(failing) == 1 else ("fail", "them")
     where = " there" if several else ""
+    listed = first_few(names, MOST_FAILING)
     return [
-        f"{first_few(names, MOST_FAILING)} {verb} the sanity check: a control beats every method. "
+        f"{listed[:1].upper()}{listed[1:]} {verb} the sanity check: a control beats every method. "
         f"Do not rank by {them}{where}."
     ]
 

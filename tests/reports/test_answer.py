@@ -116,7 +116,7 @@ def test_a_metric_that_a_control_wins_is_left_out_and_that_is_told(base: Record)
     answer = Answer.of(marked(base, [*CLEAR, won]))
     assert (answer.best, answer.comparisons) == (("ann",), 2)
     assert answer.left_out == (
-        "insertion is left out of the order, because a control has a better mean than every method.",
+        "Insertion is left out of the order, because a control has a better mean than every method.",
     )
     nothing = Answer.of(marked(base, [won]))
     assert nothing.best == ()
@@ -167,9 +167,9 @@ def test_methods_that_share_the_best_mean_were_tested(base: Record) -> None:
 
 
 @pytest.mark.parametrize(("count", "text"), [
-    (1, "insertion-0 fails the sanity check: a control beats every method. Do not rank by it there."),
-    (2, "insertion-0 and insertion-1 fail the sanity check: a control beats every method. Do not rank by them there."),
-    (6, "insertion-0, insertion-1 and 4 more fail the sanity check: a control beats every method."),
+    (1, "Insertion-0 fails the sanity check: a control beats every method. Do not rank by it there."),
+    (2, "Insertion-0 and insertion-1 fail the sanity check: a control beats every method. Do not rank by them there."),
+    (6, "Insertion-0, insertion-1 and 4 more fail the sanity check: a control beats every method."),
 ])  # fmt: skip
 def test_failed_sanity_checks_are_among_the_warnings(base: Record, count: int, text: str) -> None:
     lost = {**order(0.6, 0.5, 0.4), "random": np.full(30, 0.95)}
@@ -184,10 +184,10 @@ def test_a_failed_sanity_check_says_in_how_many_settings(base: Record) -> None:
     shown = marked(base, [*CLEAR, lost, replace(lost, model="odd"), *(replace(each, model="odd") for each in CLEAR)])
     (sentence,) = summary.failed_checks(shown.board)
     assert sentence == (
-        "insertion (in 2 settings) fails the sanity check: a control beats every method. Do not rank by it there."
+        "Insertion (in 2 settings) fails the sanity check: a control beats every method. Do not rank by it there."
     )
     alarm = document.render(shown).partition('<p class="alarm">')[2].partition("</p>")[0]
-    assert "insertion (in 2 settings) fails the sanity check" in alarm
+    assert "Insertion (in 2 settings) fails the sanity check" in alarm
 
 
 def test_the_verdict_counts_comparisons_and_knows_their_weight(base: Record) -> None:

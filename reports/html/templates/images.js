@@ -73,8 +73,8 @@ const images = () => ({
   // The curves of the image that is open, of all methods.
   curves(every, width) {
     const { x, y } = every[data.sets.indexOf(this.set)][this.open.layer][this.curve] ?? {};
-    const lines = this.set.methods.map(({ label: name }, method) => {
-      const look = data.lines[method === this.open.method ? "chosen" : "other"];
+    const lines = this.set.methods.map(({ label: name, line }, method) => {
+      const look = method === this.open.method ? { ...data.lines.chosen, line } : data.lines.other;
       return { ...look, name, x, y: y?.[this.open.image][method] };
     });
     return { data: lines, layout: { ...data.lines.layout, height: Math.min(300, width) } };
