@@ -154,14 +154,14 @@ def test_a_tie_for_the_first_place_is_a_change(base: Record) -> None:
 
 def test_methods_that_share_the_best_mean_were_tested(base: Record) -> None:
     """Findings and power read the same pairs: a tie of all is no missing test."""
-    level = {**{name: [0.5] * 30 for name in NAMES}, "random": [0.1] * 30}
+    level: Values = {**{name: [0.5] * 30 for name in NAMES}, "random": [0.1] * 30}
     shown = marked(base, [Planted("pointing", level, "localisation")])
     (finding,) = findings_of(shown, shown.board.blocks[0])
     assert finding.best == NAMES
     assert finding.better_than == "none: all tested methods share the best mean"
     (power,) = images_needed(shown)
     assert (power.significant, power.undecided) == (0, 3)
-    untested = {"ann": [0.5], "bob": [NOT_APPLICABLE], "cid": [NOT_APPLICABLE], "random": [0.1]}
+    untested: Values = {"ann": [0.5], "bob": [NOT_APPLICABLE], "cid": [NOT_APPLICABLE], "random": [0.1]}
     shown = marked(base, [Planted("pointing", untested, "localisation")])
     assert images_needed(shown) == ()
 

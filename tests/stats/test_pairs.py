@@ -202,7 +202,7 @@ def test_verdicts_without_intervals_are_those_with_them(images: int, margin: flo
     """Near and far methods, equal ones, one that fails, values of 0 and 1, and a metric without bounds."""
     draw = np.random.default_rng(images)
     base = draw.uniform(0.3, 0.6, images)
-    values = {
+    values: Values = {
         "a": base,
         "same": base,
         "near": base + draw.normal(0, 0.002, images),
@@ -211,7 +211,7 @@ def test_verdicts_without_intervals_are_those_with_them(images: int, margin: flo
         "fails": [FAILED, *base[1:]],
         "random": np.full(images, 0.1),
     }
-    binary = {name: draw.integers(0, 2, images).astype(float) for name in ("a", "b", "c")}
+    binary: Values = {name: draw.integers(0, 2, images).astype(float) for name in ("a", "b", "c")}
     for metric, some in (("score", values), ("score", binary), ("loss", values)):
         comparisons = list(scores(results(some, metric), SCALES, ["random"]))
         whole, brief = pairs_of(comparisons, margin), pairs_of(comparisons, margin, spans=False)
