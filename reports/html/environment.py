@@ -14,7 +14,6 @@ from ..escape import visible
 from ..leaderboard.board import Metric
 from ..number_format import fixed, merged, pairs_in_words, share
 from .embedded import folded, packed_json
-from .paper_chart import drawing_uri
 
 
 def link(paper: str) -> str:
@@ -68,7 +67,6 @@ def environment() -> Environment:
         share=share,
         first_sentence=first_sentence,
         packed=packed_json,
-        drawing_uri=drawing_uri,
         folded=folded,
         shell=shlex.quote,
         file_name=file_name,

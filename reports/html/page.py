@@ -27,6 +27,7 @@ from .map_comparisons import MapComparisons
 from .opening import Opening
 from .page_key import source_files
 from .paper import Paper
+from .paper_chart import drawing_uri
 from .score_tables import ScoreTable, score_tables
 from .section_views import DepthSection, StudyView
 from .seed_tables import SeedTable, seed_tables
@@ -303,6 +304,10 @@ class Page:
             return f"on the device; {fixed(host, metric.decimals)} on the host"
         repeats = self._parts["repeats"].get(key)
         return f"{cell.interval} of {plural(int(repeats), 'run')}" if repeats and cell.interval else cell.interval
+
+    def drawing(self, chart: Chart) -> str:
+        """The chart for paper."""
+        return drawing_uri(chart)
 
     def strip(self, block: Block, cell: Cell) -> str:
         """CSS that draws a cell's interval and mean on its column's common scale; empty without a number."""

@@ -21,7 +21,7 @@ TICKS = 6  # of an axis, at most
 
 
 @dataclass(frozen=True)
-class Scale:
+class DrawnAxis:
     """From numbers to pixels.
 
     Attributes:
@@ -38,7 +38,7 @@ class Scale:
     ticks: tuple[tuple[float, str], ...]
 
     @classmethod
-    def of(cls, axis: Json, values: Sequence[float], start: float, stop: float) -> Scale:
+    def of(cls, axis: Json, values: Sequence[float], start: float, stop: float) -> DrawnAxis:
         """Of Plotly's axis, around the values where it states no range."""
         log = axis.get("type") == "log"
         known = [math.log10(value) for value in values if value > 0] if log else list(values)
@@ -94,7 +94,7 @@ def _panel(chart: Chart, panel: int, left: float, top: float, wide: float) -> It
     ends = (left + LEFT, left + wide - RIGHT), (top + TALL - BOTTOM, top + TOP)
     axes = [layout[f"{side}axis{number}"] for side in "xy"]
     x, y = (
-        Scale.of(axis, [value for line in lines for value in _extent(line, side)], *span)
+        DrawnAxis.of(axis, [value for line in lines for value in _extent(line, side)], *span)
         for axis, side, span in zip(axes, "xy", ends, strict=True)
     )
     for value, text in y.ticks:
@@ -117,7 +117,7 @@ def _panel(chart: Chart, panel: int, left: float, top: float, wide: float) -> It
         yield from _trace(line, x, y, series[line["series"]])
 
 
-def _trace(line: Json, x: Scale, y: Scale, series: Series) -> Iterator[Markup]:
+def _trace(line: Json, x: DrawnAxis, y: DrawnAxis, series: Series) -> Iterator[Markup]:
     """A line with its markers, and bars at them."""
     points = [(a, b) for a, b in zip(line["x"], line["y"], strict=True) if a is not None and b is not None]
     places = [(x.place(a), y.place(b)) for a, b in points]
@@ -144,7 +144,7 @@ def _extent(line: Json, side: str) -> Iterator[float]:
             yield from (value - (down or 0), value + (up or 0))
 
 
-def _band(line: Json, x: Scale, y: Scale, series: Series) -> Markup:
+def _band(line: Json, x: DrawnAxis, y: DrawnAxis, series: Series) -> Markup:
     ends = [(a, low, high) for a, (low, high) in zip(line["x"], line["customdata"], strict=True) if low is not None]
     outline = [(x.place(a), y.place(low)) for a, low, _ in ends]
     outline += [(x.place(a), y.place(high)) for a, _, high in reversed(ends)]

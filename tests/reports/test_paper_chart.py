@@ -10,7 +10,7 @@ import pytest
 
 from benchbench.reports.figures.plotly_parts import MOST_SHOWN, Chart, Series, View, panel_layout
 from benchbench.reports.html.page import Page
-from benchbench.reports.html.paper_chart import Scale, drawing, drawing_uri
+from benchbench.reports.html.paper_chart import DrawnAxis, drawing, drawing_uri
 from benchbench.results.record import Record
 
 from .shared import marked_of
@@ -53,7 +53,7 @@ def test_lines_lie_where_the_axes_say() -> None:
 
 def test_a_log_axis_has_its_own_ticks() -> None:
     ticks = {"type": "log", "tickvals": [1, 10, 100, 1000], "ticktext": ["1", "10", "100", "1000"]}
-    scale = Scale.of(ticks, [2, 200], 0, 100)
+    scale = DrawnAxis.of(ticks, [2, 200], 0, 100)
     assert [text for _, text in scale.ticks] == ["10", "100"]
     assert scale.place(20) == pytest.approx(50)
     assert scale.place(2) < scale.place(20) < scale.place(200)
