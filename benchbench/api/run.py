@@ -83,7 +83,7 @@ class Run(RunComparisons):
         for name in filter(None, [method, other]):
             if name not in known:
                 raise BenchError(f"the run has no method {name!r}", where="compare", hint=nearest(name, known))
-        table = self._verdicts.pairs if margin is None else self._verdicts.with_margin(margin)
+        table = self._verdicts.whole_pairs if margin is None else self._verdicts.with_margin(margin)
         if method is not None:
             table = seen_from(table, method)
         if other is not None:

@@ -6,7 +6,7 @@ import pandas as pd
 
 from ..errors import BenchError
 from ..results.record import with_network_rows
-from ..stats import TOP, method_agreement, twin_gaps
+from ..stats import TOP, method_agreement
 from .run_contents import RunContents
 
 
@@ -102,5 +102,4 @@ class RunComparisons(RunContents):
             One row per comparison, method and control, with the paired difference and its 95 % interval, so that more
             is better for the method: see ``benchbench.stats.twin_gaps``. Empty without such controls.
         """
-        verdicts = self._verdicts
-        return twin_gaps(verdicts.pairs, self.record.info, verdicts.board.scales)
+        return self._verdicts.gaps

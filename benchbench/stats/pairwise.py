@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from .intervals import TAIL, limits_at
+from .intervals import TAIL, fewest_equivalent, limits_at
 from .leaderboards import CONTEST
 from .metric_scale import Scales
 from .paired_tests import holm, mcnemar, median_intervals, signed_rank
@@ -57,6 +57,7 @@ COLUMNS = [
     "equivalent",
     "verdict",
 ]
+SPANS = ["low", "high", "median_difference", "median_low", "median_high"]  # what takes most of the time
 
 
 def pairs(
@@ -88,11 +89,18 @@ def pairs(
     return pairs_of(scores(results, scales, controls), margin, seed)
 
 
-def pairs_of(comparisons: Iterable[Scores], margin: float | None = None, seed: int = 0) -> pd.DataFrame:
-    """``pairs`` of the values of comparisons, as ``scores`` gives them."""
-    tables = [_contest(contest, margin, seed) for contest in comparisons]
+def pairs_of(
+    comparisons: Iterable[Scores], margin: float | None = None, seed: int = 0, spans: bool = True
+) -> pd.DataFrame:
+    """``pairs`` of the values of comparisons, as ``scores`` gives them.
+
+    Args:
+        spans: whether the table has ``SPANS``. Without them only the intervals are computed that a verdict needs.
+    """
+    columns = [name for name in COLUMNS if spans or name not in SPANS]
+    tables = [_contest(contest, margin, seed, spans) for contest in comparisons]
     filled = [table for table in tables if len(table)]
-    return pd.concat(filled, ignore_index=True)[COLUMNS] if filled else pd.DataFrame(columns=COLUMNS)
+    return pd.concat(filled, ignore_index=True)[columns] if filled else pd.DataFrame(columns=columns)
 
 
 @dataclass(frozen=True)
@@ -104,11 +112,11 @@ class Pair:
     against_control: bool = False
 
 
-def _contest(contest: Scores, margin: float | None, seed: int) -> pd.DataFrame:
+def _contest(contest: Scores, margin: float | None, seed: int, spans: bool) -> pd.DataFrame:
     compared_pairs = list(_chosen_pairs(contest))
     if not compared_pairs:
         return pd.DataFrame(columns=COLUMNS)
-    table = measured_pairs(contest, compared_pairs, margin, seed)
+    table = measured_pairs(contest, compared_pairs, margin, seed, spans)
     table.insert(0, "against_control", [pair.against_control for pair in compared_pairs])
     table["p_holm"] = np.nan
     for family in (True, False):
@@ -120,9 +128,11 @@ def _contest(contest: Scores, margin: float | None, seed: int) -> pd.DataFrame:
     return table
 
 
-def measured_pairs(contest: Scores, compared_pairs: Sequence[Pair], margin: float | None, seed: int) -> pd.DataFrame:
+def measured_pairs(
+    contest: Scores, compared_pairs: Sequence[Pair], margin: float | None, seed: int, spans: bool = True
+) -> pd.DataFrame:
     """One row per pair: the columns of ``pairs`` without the key, Holm's correction and the verdicts, and what
-    equivalence needs: ``_low90``, ``_high90`` and ``_exact``.
+    equivalence needs: ``_low90``, ``_high90`` and ``_exact``; ``spans``: see ``pairs_of``.
     """
     values = contest.values
     methods, others = [pair.method for pair in compared_pairs], [pair.other for pair in compared_pairs]
@@ -133,14 +143,18 @@ def measured_pairs(contest: Scores, compared_pairs: Sequence[Pair], margin: floa
     plain = by_unit(plain, contest.units)
     table["n"] = (~np.isnan(plain)).sum(0)
     table["failed"], table["other_failed"] = contest.failed[:, methods].sum(0), contest.failed[:, others].sum(0)
-    table[["mean_difference", "low", "high", "_low90", "_high90"]] = mean_differences(plain, contest.scale.width, seed)
-    table[["median_difference", "median_low", "median_high"]] = _medians(plain)
+    table["margin"] = contest.scale.margin if margin is None else margin
+    intervals = ["mean_difference", "low", "high", "_low90", "_high90"]
+    if spans:
+        table[intervals] = mean_differences(plain, contest.scale.width, seed)
+        table[["median_difference", "median_low", "median_high"]] = _medians(plain)
+    else:
+        table[intervals] = _near_differences(plain, contest.scale.width, seed, float(table["margin"].iloc[0]))
     table["test"] = "mcnemar" if contest.binary else "wilcoxon"
     step = max(1, _VALUES_AT_ONCE // max(1, len(values)))
     starts = range(0, len(methods), step)
     tested = [_tested(contest, methods[start : start + step], others[start : start + step]) for start in starts]
     table[["left_out", "p", "effect", "p_better"]] = pd.concat(tested, ignore_index=True)
-    table["margin"] = contest.scale.margin if margin is None else margin
     table["_exact"] = math.isfinite(contest.scale.width)
     return table
 
@@ -182,6 +196,21 @@ def mean_differences(plain: Array, width: float, seed: int) -> Array:
         summary[columns, 0] = mean(values)
         both = limits_at(values, [TAIL, ALPHA], -width, width, seed)
         summary[columns, 1:] = both.transpose(2, 0, 1).reshape(len(columns), 4)
+    return summary
+
+
+def _near_differences(plain: Array, width: float, seed: int, margin: float) -> Array:
+    """``mean_differences``, with intervals only of the columns that may lie within the margin: an interval holds its
+    mean, and with too few units none is that narrow.
+    """
+    summary = np.full((plain.shape[1], 5), np.nan)
+    for columns, rows in alike_columns(~np.isnan(plain)):
+        summary[columns, 0] = mean(plain[rows][:, columns])
+    share = margin / width if math.isfinite(width) else 0.0
+    enough = fewest_equivalent(share) if 0 < share < 1 else math.inf if share <= 0 else 0
+    near = np.flatnonzero((np.abs(summary[:, 0]) <= margin) & ((~np.isnan(plain)).sum(0) >= enough))
+    if len(near):
+        summary[near] = mean_differences(plain[:, near], width, seed)
     return summary
 
 

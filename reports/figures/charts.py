@@ -12,6 +12,7 @@ from . import pareto
 from .curves import changed_pixels, curves_in_words, scatter_in_words
 from .depth import Depth
 from .plotly_parts import (
+    RING,
     Chart,
     Json,
     Panel,
@@ -79,7 +80,7 @@ def cost_chart(block: Block, look: Mapping[str, Look], fronts: Sequence[pareto.F
     if cost is None or not block.quality or not rows:
         return None
     series = [_priced(series_of(row.method, look[row.method], joined=False), row.cell(cost)) for row in rows]
-    ring = Series("Pareto-optimal", GREY, "solid", "circle-open", "○", control=False, joined=False, size=17)
+    ring = Series(RING, GREY, "solid", "circle-open", "○", control=False, joined=False, size=17)
     lines: list[Json] = []
     for panel, metric in enumerate(block.quality):
         hover = f"{hover_number('x', cost.decimals)}: {hover_number('y', metric.decimals)}"

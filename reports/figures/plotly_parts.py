@@ -85,6 +85,9 @@ BAND: Json = {  # of the interval around a line
     "showlegend": False,
 }
 MARKERS = 8  # of a line with many points
+RING = "Pareto-optimal"  # the series of the rings around methods
+MOST_SHOWN = 12  # methods of a chart before a reader chooses others, and on paper
+MOST_BANDS = 4  # of fewer methods charts.js draws all bands
 
 
 @dataclass(frozen=True)
@@ -145,12 +148,28 @@ class Chart:
     Attributes:
         columns: panels in a row, where the window is wide enough.
         alt: what it shows in words.
+        order: of methods, the first of which are shown where there are many.
     """
 
     series: tuple[Series, ...]
     views: tuple[View, ...]
     columns: int
     alt: str
+    order: tuple[str, ...] = ()
+
+    @property
+    def shown(self) -> frozenset[int]:
+        """The places of the series that are shown before a reader chooses others: 12 methods, and what is no method."""
+        ranked = {name: at for at, name in enumerate(self.order)}
+        places = sorted(range(len(self.series)), key=lambda at: ranked.get(self.series[at].name, len(ranked)))
+        rings = [at for at in places if self.series[at].name == RING]
+        return frozenset([*[at for at in places if at not in rings][:MOST_SHOWN], *rings])
+
+    @property
+    def part(self) -> str:
+        """``the first 12 of 50 methods are shown``; empty where all are."""
+        methods = sum(each.name != RING for each in self.series)
+        return f"the first {MOST_SHOWN} of {methods} methods are shown" if methods > MOST_SHOWN else ""
 
     @property
     def json(self) -> Json:

@@ -94,7 +94,7 @@ def failures(board: Board) -> pd.DataFrame:
 
 def decided_files(decided: Decided) -> dict[str, dict[str, str]]:
     """What the tests decided: the order over metrics, every pair, and what each comparison can show."""
-    files, remarks = {}, decided.marked.board.remarks
+    files, remarks, verdicts = {}, decided.marked.board.remarks, decided.marked.verdicts
     for number, duel in enumerate(decided.duels, start=1):
         caption = f"{duel.block.title}: metrics on which the row is significantly better : worse than the column."
         texts = [
@@ -102,8 +102,11 @@ def decided_files(decided: Decided) -> dict[str, dict[str, str]]:
             for name, row in zip(duel.methods, duel.cells, strict=True)
         ]
         tex = plain_table(caption, f"duels-{number}", ["", *duel.methods], texts, remarks)
-        files[f"duels-{number}"] = _pairs(["pairs", duel.block.title], duel.rows, tex, "compare")
-    verdicts = decided.marked.verdicts
+        rows = duel.rows
+        if len(rows) <= MOST_ROWS:
+            whole = verdicts.whole_pairs_at((duel.block.model, duel.block.dataset, duel.block.layer))
+            rows = whole[~whole["against_control"].astype(bool) & whole["p_holm"].notna()]
+        files[f"duels-{number}"] = _pairs(["pairs", duel.block.title], rows, tex, "compare")
     if decided.order:
         rows = verdicts.overall
         caption = "Mean rank over quality, without what a control wins, and Bradley-Terry strength; 95 % intervals."

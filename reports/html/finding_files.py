@@ -11,8 +11,9 @@ from ..leaderboard.board import Metric
 from ..leaderboard.findings import across_settings, findings_of
 from ..leaderboard.marks import Marked
 from ..leaderboard.missing import sick_maps
+from ..leaderboard.orders import Omission
 from .images_needed import ImagesNeeded
-from .significance import LeftOut, PairCounts, PairMap
+from .significance import PairCounts, PairMap
 
 Table = tuple[str, list[str], pd.DataFrame, str]  # id in the page, words of the file's name, rows, caption
 
@@ -59,15 +60,15 @@ def pair_table(pair_map: PairMap) -> Table:
     return "pair-map", ["method-against-method"], pd.DataFrame(rows), caption
 
 
-def without_table(without: Sequence[LeftOut]) -> Table:
+def without_table(without: Sequence[Omission]) -> Table:
     """A row per thing that is left out."""
     caption = "The best method and the mean ranks when one family, metric, network or data set is left out."
     rows = [
         {
             "kind": row.kind,
             "name": row.name,
-            "winner": row.winner,
-            "differs": row.differs,
+            "winner": " = ".join(row.first),
+            "differs": row.changes,
             **{f"rank of {method}": rank for method, rank in row.ranks.items()},
         }
         for row in without

@@ -16,6 +16,7 @@ from ...results.schema import FloatArray
 from ...stats import QUALITY, reduced
 from ..escape import one_line
 from ..figures.plotly_parts import IMAGE_LINES, POINTS, plotly_text
+from ..figures.style import looks
 from ..leaderboard.board import Board, Metric
 from ..number_format import USUAL, fixed
 from .embedded import COLOURS, jpeg, jpeg_uri, png_uri, thumbnail
@@ -193,7 +194,7 @@ def _set(images: ImageSet, shelf: _Shelf, count: int, side: int) -> Json:
         "network": one_line(images.model),
         "data": one_line(images.dataset),
         "layers": [one_line(layer) for layer in images.layers],
-        "methods": [_method(name, name in images.board.controls) for name in images.methods],
+        "methods": _methods(images),
         "images": [_image(row, shelf, at < count) for at, row in enumerate(rows)],
         "pictured": count,
         "total": images.total,
@@ -205,9 +206,21 @@ def _set(images: ImageSet, shelf: _Shelf, count: int, side: int) -> Json:
     }
 
 
-def _method(name: str, control: bool) -> Json:
-    """Its name for HTML and, as ``label``, for Plotly; ``kind`` is a class of CSS."""
-    return {"name": one_line(name), "label": plotly_text(one_line(name)), "kind": "control" if control else ""}
+def _methods(images: ImageSet) -> list[Json]:
+    """Names for HTML and, as ``label``, for Plotly; ``kind`` is a class of CSS; ``line``: as in the page's charts."""
+    controls = images.board.controls
+    look = looks(
+        [name for name in images.methods if name not in controls], [name for name in images.methods if name in controls]
+    )
+    return [
+        {
+            "name": one_line(name),
+            "label": plotly_text(one_line(name)),
+            "kind": "control" if name in controls else "",
+            "line": {**IMAGE_LINES["chosen"]["line"], "color": look[name].colour},
+        }
+        for name in images.methods
+    ]
 
 
 def _image(row: Mapping[Any, Any], shelf: _Shelf, pictured: bool) -> Json:

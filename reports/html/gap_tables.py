@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from ...formatting import join_words, plural
-from ...stats import twin_gaps
 from ...vocabulary import QUALITY_FAMILIES
 from ..leaderboard.board import Board, Metric
 from ..leaderboard.marks import Marked
@@ -92,7 +91,7 @@ class GapCount:
 def gap_tables(marked: Marked) -> tuple[GapTable, ...]:
     """Of each setting that has controls made of a method's own map."""
     board = marked.board
-    rows = twin_gaps(marked.verdicts.pairs, board.record.info, board.scales)
+    rows = marked.verdicts.gaps
     parts = dict(iter(rows.groupby(["model", "dataset", "layer"], sort=False)))
     places = ((block.model, block.dataset, block.layer) for block in board.blocks)
     return tuple(_table(*place, parts[place], board) for place in places if place in parts)

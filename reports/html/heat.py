@@ -46,12 +46,12 @@ class HeatView:
 
     @classmethod
     def of_all(cls, heat: HeatMatrix, settings: int) -> HeatView:
-        """Of the whole run.
+        """Of the whole run, or of several of its settings.
 
         Args:
-            settings: how many the run has.
+            settings: how many there are, of the run or of a choice of them.
         """
-        trusted = "the settings of networks without a warning" if heat.hidden else "all settings"
+        trusted = "the settings of networks without a warning" if heat.hidden else "the settings"
         return cls(heat.metrics, heat_rows(heat), trusted if settings > 1 else "", part_of(heat.methods))
 
     @classmethod

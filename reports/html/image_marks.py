@@ -11,12 +11,13 @@ import numpy.typing as npt
 Note: TypeAlias = tuple[str, str, str]  # a class of CSS, the words under a map, the words beside an enlarged one
 Marks: TypeAlias = list[list[list[list[int]]]]  # by layer, metric, image and method: places among the notes
 PLAIN: Note = ("", "", "")
+DIGITS = 3  # that the gallery shows
 
 
 def marks_of(
     values: Sequence[Sequence[npt.NDArray[np.float64]]], signs: Sequence[int], judged: Sequence[bool]
 ) -> tuple[Marks, list[Note]]:
-    """The marks of all numbers, and the notes that they are places in.
+    """The marks of all numbers, and the notes that they are places in; numbers that are shown as equal tie.
 
     Args:
         values: by layer and metric, (images, methods), NaN where there is none.
@@ -26,7 +27,7 @@ def marks_of(
     notes: dict[Note, int] = {PLAIN: 0}
     counts = np.asarray(judged)
     marks = [
-        [_marks(sign * numbers, counts, notes) for sign, numbers in zip(signs, metrics, strict=True)]
+        [_marks(sign * np.round(numbers, DIGITS), counts, notes) for sign, numbers in zip(signs, metrics, strict=True)]
         for metrics in values
     ]
     return marks, list(notes)

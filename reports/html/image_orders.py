@@ -14,8 +14,8 @@ import pandas as pd
 from .images import ImageSet
 
 Keys: TypeAlias = list[float | None]  # of the images; None comes last
-PLAIN, BY_METRIC = 6, 2  # keys of an image, and keys under each metric
-STUDY, NAME, DISAGREEMENT, PROBABILITY, FAILURES, SHARE = range(PLAIN)
+STUDY, NAME, DISAGREEMENT, PROBABILITY, FAILURES, SHARE = range(6)
+MEAN, DIFFERENCE = "mean", "difference"  # of the shown methods' numbers under a metric: images.js computes them
 
 
 @dataclass(frozen=True)
@@ -23,17 +23,19 @@ class PhotoOrder:
     """An order of the photos.
 
     Attributes:
-        key: the place of its numbers in ``order_keys``.
+        key: the place of its numbers in ``order_keys``; ``mean`` or ``difference`` of the methods that are shown.
         sign: 1 if the least number comes first, -1 if the greatest does.
         say: what the number is, in words; empty where the page does not show it.
         digits: of the number, after the point.
+        metric: the place of the metric that ``mean`` and ``difference`` are of.
     """
 
     name: str
-    key: int
+    key: int | str
     sign: int = 1
     say: str = ""
     digits: int = 3
+    metric: int | None = None
 
 
 def photo_orders(metrics: Sequence[tuple[str, bool]], with_shares: bool) -> list[PhotoOrder]:
@@ -46,7 +48,7 @@ def photo_orders(metrics: Sequence[tuple[str, bool]], with_shares: bool) -> list
     plain = [
         PhotoOrder("as in the study", STUDY),
         PhotoOrder("by name", NAME),
-        PhotoOrder("maps disagree most first", DISAGREEMENT, -1, "disagreement of the methods"),
+        PhotoOrder("maps of all methods disagree most first", DISAGREEMENT, -1, "disagreement of all methods"),
         PhotoOrder("least probable class first", PROBABILITY),
         PhotoOrder("most failures first", FAILURES, -1, "failed values:", 0),
     ]
@@ -61,21 +63,22 @@ def photo_orders(metrics: Sequence[tuple[str, bool]], with_shares: bool) -> list
 
 def _by_metric(metrics: Sequence[tuple[str, bool]]) -> Iterator[PhotoOrder]:
     for number, (title, higher) in enumerate(metrics):
-        key, worst = PLAIN + BY_METRIC * number, 1 if higher else -1
-        yield PhotoOrder(f"worst {title} first", key, worst, f"mean {title}")
-        yield PhotoOrder(f"best {title} first", key, -worst, f"mean {title}")
-        yield PhotoOrder(f"methods differ most in {title} first", key + 1, -1, "best minus worst method")
+        worst, words = 1 if higher else -1, f"mean {title} of the shown methods"
+        yield PhotoOrder(f"worst {title} first", MEAN, worst, words, metric=number)
+        yield PhotoOrder(f"best {title} first", MEAN, -worst, words, metric=number)
+        between = "best minus worst of the shown methods"
+        yield PhotoOrder(f"shown methods differ most in {title} first", DIFFERENCE, -1, between, metric=number)
 
 
 def order_keys(images: ImageSet, count: int) -> list[list[Keys]]:
     """The numbers of the first ``count`` images, by key.
 
     For each key, either one list, or one for each layer and at last one over all layers (their mean; of failures, the
-    sum). Scores are means over the methods, controls apart.
+    sum).
     """
     names, share = [_natural(sample) for sample in images.samples[:count]], images.share
     failed = np.array([images.failed(layer)[:count] for layer in images.layers], dtype=float)
-    keys: list[list[Keys]] = [
+    return [
         [_keys(np.arange(count))],
         [_keys(np.array([sorted(names).index(name) for name in names]))],
         _each_and_mean(np.array([images.disagreements(layer, count) for layer in images.layers], dtype=float)),
@@ -83,13 +86,6 @@ def order_keys(images: ImageSet, count: int) -> list[list[Keys]]:
         [*map(_keys, failed), _keys(failed.sum(axis=0))],
         [_keys(np.array(share[:count], dtype=float)) if share else [None] * count],
     ]
-    judged = [at for at, name in enumerate(images.methods) if name not in images.board.controls]
-    for metric in images.metrics:
-        layers = [pd.DataFrame(images.values(layer, *metric)[:count, judged]) for layer in images.layers]
-        means = [*layers, pd.concat(layers, axis=1)]
-        keys.append([_keys(values.mean(axis=1)) for values in means])
-        keys.append(_each_and_mean(np.array([values.max(axis=1) - values.min(axis=1) for values in layers])))
-    return keys
 
 
 def _each_and_mean(layers: npt.NDArray[np.float64]) -> list[Keys]:

@@ -47,7 +47,7 @@ class ImageSet:
     def weight(self) -> int:
         """Bytes in the page of an image's numbers, names and places: 12 a value with its mark, 9 a sort key."""
         here = len(self.layers) * len(self.methods)
-        keys = 2 * len(self.metrics) * (len(self.layers) + 1)
+        keys = 2 * (len(self.layers) + 1)
         return here * len(self.metrics) * 12 + here * 6 + keys * 9 + 200
 
     @cached_property

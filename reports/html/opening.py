@@ -17,9 +17,10 @@ from ..leaderboard.marks import Marked
 from ..leaderboard.missing import Missing, SickMaps, grouped_missing, sick_maps
 from .contrast import BlockContrasts, contrasts
 from .downloads import failures
-from .first_screen import FirstScreen, scope_of, single_screens
+from .first_screen import FirstScreen, partial_screens, scope_of, single_screens
 from .images import ImageSet, places_of
 from .images_needed import ImagesNeeded, images_needed
+from .selector import partial_choices
 
 MOST_CONTRASTS = 24  # settings with photographs on the first screen
 MOST_PHOTOS = 200  # among which they are chosen
@@ -63,9 +64,15 @@ class Opening:
         """The first screen of each setting; none of a run with a single setting, or with more than 60."""
         return single_screens(self.marked, self.look, self.whole)
 
+    @cached_property
+    def parts(self) -> tuple[FirstScreen, ...]:
+        """The first screen of each choice of several settings: see ``partial_screens``."""
+        return partial_screens(self.marked, self.look, self.singles)
+
     def scope(self, answer: Answer) -> str:
         """``over 8 settings``: see ``scope_of``."""
-        return scope_of(answer, self.board)
+        has_parts = bool(self.parts) or not any(True for _ in partial_choices(self.board))
+        return scope_of(answer, self.board, has_parts)
 
     @cached_property
     def contrasts(self) -> tuple[BlockContrasts, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -14,6 +14,7 @@ from ...results.unfinished import caution_of
 from ...stats import COST, QUALITY, curve_bands, curve_differences, measured
 from ...vocabulary import QUALITY_MEANS
 from ..figures import agreement, charts, depth, pareto
+from ..figures.plotly_parts import Chart
 from ..figures.style import Look, looks
 from ..leaderboard.board import Block, Board, Cell, Metric, Row
 from ..leaderboard.costs import CostTable, cost_tables
@@ -26,11 +27,12 @@ from .map_comparisons import MapComparisons
 from .opening import Opening
 from .page_key import source_files
 from .paper import Paper
+from .paper_chart import drawing_uri
 from .score_tables import ScoreTable, score_tables
 from .section_views import DepthSection, StudyView
 from .seed_tables import SeedTable, seed_tables
 from .selector import Filter, families_offered, family_of, filters
-from .significance import Decided, PairMap
+from .significance import Decided, PairTally
 from .strips import Strips
 from .suite_section import SuiteSection, suite_section
 
@@ -76,12 +78,19 @@ class Page:
         look, fronts = self._look, pareto.fronts(self.marked, block)
         return StudyView(
             block,
-            charts.curve_chart(block, bands, gaps, look),
+            self._ordered(charts.curve_chart(block, bands, gaps, look)),
             " ".join(sorted({str(self.family(metric)) for metric in charts.curve_metrics(block, bands)})),
-            charts.cost_chart(block, look, fronts),
+            self._ordered(charts.cost_chart(block, look, fronts)),
             fronts,
             self.decided.diagrams(block, look),
         )
+
+    @cached_property
+    def _order(self) -> tuple[str, ...]:
+        return tuple(map(str, self.marked.verdicts.order().table["method"]))
+
+    def _ordered(self, chart: Chart | None) -> Chart | None:
+        return replace(chart, order=self._order) if chart else None
 
     @cached_property
     def costs(self) -> tuple[CostTable, ...]:
@@ -92,7 +101,8 @@ class Page:
     def depths(self) -> tuple[DepthSection, ...]:
         layers = {model["name"]: model["layers"] for model in self.info["models"]}
         return tuple(
-            DepthSection(each, charts.depth_chart(each, self._look)) for each in depth.depths(self.board.blocks, layers)
+            DepthSection(each, replace(charts.depth_chart(each, self._look), order=self._order))
+            for each in depth.depths(self.board.blocks, layers)
         )
 
     @cached_property
@@ -124,10 +134,11 @@ class Page:
         return self.mark("family", family_of(metric))
 
     @cached_property
-    def family_pairs(self) -> list[tuple[int, str, PairMap]]:
-        """Place and name of each family that the selector offers, and the methods against each other under it."""
-        maps = ((n, family, self.decided.pair_map_of(family)) for n, family in enumerate(families_offered(self.board)))
-        return [(place, family, pair_map) for place, family, pair_map in maps if pair_map]
+    def pair_tallies(self) -> list[tuple[str, str, PairTally]]:
+        """The methods against each other as the cards count them: place in the selector, family and counts."""
+        families = [("all", QUALITY), *((str(at), name) for at, name in enumerate(families_offered(self.board)))]
+        tallies = ((place, family, self.decided.counted(family)) for place, family in families)
+        return [(place, family, tally) for place, family, tally in tallies if tally.pair_map]
 
     @cached_property
     def downloads(self) -> dict[str, dict[str, str]]:
@@ -293,6 +304,10 @@ class Page:
             return f"on the device; {fixed(host, metric.decimals)} on the host"
         repeats = self._parts["repeats"].get(key)
         return f"{cell.interval} of {plural(int(repeats), 'run')}" if repeats and cell.interval else cell.interval
+
+    def drawing(self, chart: Chart) -> str:
+        """The chart for paper."""
+        return drawing_uri(chart)
 
     def strip(self, block: Block, cell: Cell) -> str:
         """CSS that draws a cell's interval and mean on its column's common scale; empty without a number."""

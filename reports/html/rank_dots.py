@@ -8,6 +8,7 @@ from math import isnan
 
 import numpy as np
 
+from ...formatting import plural
 from ...stats import DECIMALS
 from ..figures.plotly_parts import SYMBOLS
 from ..figures.style import Look
@@ -63,13 +64,13 @@ class RankDots:
         ]
         intervals = bool(np.isfinite(ranks.low).any())
         families = tuple(zip(ranks.families, ranks.ranked, strict=True))
-        return cls(families, tuple(rows), intervals, part_of(ranks.methods))
+        return cls(families, tuple(rows), intervals, part_of(ranks.methods, "ranked method"))
 
 
-def part_of(methods: Sequence[str]) -> str:
+def part_of(methods: Sequence[str], word: str = "method") -> str:
     """``the first 12 of 14 methods`` where the first screen has not all of them, else empty."""
     known = len(methods)
-    return f"the first {MOST_METHODS} of {known} methods" if known > MOST_METHODS else ""
+    return f"the first {MOST_METHODS} of {plural(known, word)}" if known > MOST_METHODS else ""
 
 
 def _dots(ranks: FamilyRanks, row: int) -> tuple[RankDot, ...]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import product
 
 from ...stats import QUALITY
 from ..leaderboard.board import Block, Board, Metric
+from ..leaderboard.verdicts import ALL, Setting, within
 
+FAMILY = "family"
 FEW_SETTINGS = 2  # networks x data x layers that a page shows below each other
 
 
@@ -42,14 +44,28 @@ def filters(board: Board) -> tuple[Filter, ...]:
         Filter("network", "Network", models, first),
         Filter("data", "Data", datasets, first),
         Filter("layer", "Layer", layers, last, tuple(_within(blocks, layer, models, datasets) for layer in layers)),
-        Filter("family", "Metrics", _once(map(family_of, board.of(QUALITY))), -1),
+        Filter(FAMILY, "Metrics", _once(map(family_of, board.of(QUALITY))), -1),
     )
     return tuple(each for each in choices if len(each.names) > 1)
 
 
+def partial_choices(board: Board) -> Iterator[tuple[tuple[int, ...], Setting]]:
+    """What can be chosen that is neither a single setting nor all: places in the filters of settings, and names."""
+    offered = [each for each in filters(board) if each.key != FAMILY]
+    known = {"network": 0, "data": 1, "layer": 2}
+    for places in product(*(range(-1, len(each.names)) for each in offered)):
+        setting = [ALL, ALL, ALL]
+        for each, place in zip(offered, places, strict=True):
+            setting[known[each.key]] = each.names[place] if place >= 0 else ALL
+        named = (setting[0], setting[1], setting[2])
+        here = any(within((b.model, b.dataset, b.layer), named) for b in board.blocks)
+        if here and min(places, default=0) < 0 <= max(places, default=-1):
+            yield places, named
+
+
 def families_offered(board: Board) -> tuple[str, ...]:
     """The families of metrics that the selector offers, in its order; empty where there is nothing to choose from."""
-    return next((each.names for each in filters(board) if each.key == "family"), ())
+    return next((each.names for each in filters(board) if each.key == FAMILY), ())
 
 
 def family_of(metric: Metric) -> str:

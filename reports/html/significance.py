@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import pandas as pd
 
-from ...stats import CONTEST, OrderCase
+from ...formatting import plural
+from ...stats import CONTEST, QUALITY, OrderCase
+from ...vocabulary import QUALITY_FAMILIES
 from ..figures.style import Look
 from ..leaderboard.board import BLOCK, Block, Metric
 from ..leaderboard.marks import Marked
+from ..leaderboard.orders import RANKED, Omission
 from ..leaderboard.stability import stability_text
 from ..leaderboard.verdicts import counted
 from ..number_format import fixed, interval
@@ -31,7 +34,7 @@ class Duels:
     Attributes:
         cells: a row per method: on how many metrics it is significantly better and worse than that of the column, and
             how many were tested; None on the diagonal.
-        rows: the pairs, as ``Run.compare`` gives them.
+        rows: the pairs, as ``Run.compare`` gives them, without intervals and medians.
     """
 
     block: Block
@@ -73,6 +76,30 @@ class PairMap:
 
 
 @dataclass(frozen=True)
+class PairTally:
+    """The comparisons that a card and its table of methods against each other count.
+
+    Attributes:
+        counted: how many they are.
+        left_out: why others are not counted, and how many each time.
+        pair_map: None with fewer than two tested methods.
+    """
+
+    counted: int
+    left_out: tuple[tuple[str, int], ...]
+    pair_map: PairMap | None
+
+    @property
+    def text(self) -> str:
+        """``37 of 56 comparisons; left out: 16 of complexity, 3 that a control wins``."""
+        every = self.counted + sum(count for _, count in self.left_out)
+        if not self.left_out:
+            return plural(every, "comparison")
+        gone = ", ".join(f"{count:,} {reason}" for reason, count in self.left_out)
+        return f"{self.counted:,} of {plural(every, 'comparison')}; left out: {gone}"
+
+
+@dataclass(frozen=True)
 class ContestView:
     """One metric in one block: what its tests decided, and what they can see.
 
@@ -92,24 +119,6 @@ class ContestView:
     tau: float
 
 
-@dataclass(frozen=True)
-class LeftOut:
-    """The order without something.
-
-    Attributes:
-        kind, name: of what is left out.
-        winner: the best method then.
-        differs: whether that is another method than in the whole order.
-        ranks: by method, the mean rank then; NaN where nothing else compares the method.
-    """
-
-    kind: str
-    name: str
-    winner: str
-    differs: bool
-    ranks: Mapping[str, float]
-
-
 @dataclass(frozen=True, eq=False)
 class Decided:
     """What the tests decide in a run."""
@@ -122,22 +131,29 @@ class Decided:
         return [{str(key): value for key, value in row.items()} for row in self._ranking.to_dict("records")]
 
     @cached_property
-    def without(self) -> list[LeftOut]:
-        """The order again without each family, metric, network and data set; empty without an order."""
+    def without(self) -> list[Omission]:
+        """The order again without each family, metric (by its title), network and data set; empty without an order."""
         if not self.order:
             return []
         titles = {metric.name: metric.title for metric in self.marked.board.metrics}
-        parts = self.marked.verdicts.order().without.groupby(["kind", "without"], sort=False)
+        every = self.marked.verdicts.order().omissions
         return [
-            LeftOut(
-                str(kind),
-                titles.get(str(name), str(name)) if kind == "metric" else str(name),
-                str(rows["winner"].iloc[0]),
-                bool(rows["differs"].iloc[0]),
-                dict(zip(map(str, rows["method"]), map(float, rows["rank"]), strict=True)),
-            )
-            for (kind, name), rows in parts
+            replace(each, name=titles.get(each.name, each.name) if each.kind == "metric" else each.name)
+            for each in every
         ]
+
+    @property
+    def omissions_text(self) -> str:
+        """``2 of 11 omissions change it, and 1 makes other methods tie with it``."""
+        ties = sum(each.changes and each.winner in self.best for each in self.without)
+        changing = sum(each.changes for each in self.without) - ties
+        text = f"{changing} of {plural(len(self.without), 'omission')} change it"
+        makes = "makes" if ties == 1 else "make"
+        return f"{text}, and {ties} {makes} other methods tie with it" if ties else text
+
+    @property
+    def best(self) -> tuple[str, ...]:
+        return self.marked.verdicts.order().best
 
     @property
     def cases(self) -> tuple[OrderCase, ...]:
@@ -164,14 +180,28 @@ class Decided:
 
     @cached_property
     def pair_map(self) -> PairMap | None:
-        """Over all metrics; None with fewer than two tested methods."""
+        """Over every tested comparison; None with fewer than two tested methods."""
         return self._pair_map(self.marked.tested_pairs)
 
-    def pair_map_of(self, family: str) -> PairMap | None:
-        """Over the metrics of a family; None with fewer than two tested methods."""
-        names = {(metric.name, metric.protocol) for metric in self.marked.board.of() if family_of(metric) == family}
-        rows = self.marked.tested_pairs
-        return self._pair_map(rows[pd.MultiIndex.from_frame(rows[["metric", "protocol"]]).isin(names)])
+    def counted(self, family: str) -> PairTally:
+        """The comparisons that the card of a family counts; all of the family where no order is over it."""
+        marked = self.marked
+        family_at = {(metric.name, metric.protocol): family_of(metric) for metric in marked.board.of()}
+        wanted = QUALITY_FAMILIES if family == QUALITY else (family,)
+        order = marked.verdicts.order(family) if family in RANKED else None
+        kept = {each.key for each in order.comparisons} if order else set()
+        failing, disowned = (set(order.failing), order.disowned) if order else (set(), ())
+        counted, left_out = [], Counter[str]()
+        for key in marked.pairs_of:
+            of = family_at[key[3], key[4]]
+            if key in kept or (not kept and (family == QUALITY or of == family)):
+                counted.append(key)
+            elif of in wanted and (key in failing or key[0] in disowned):
+                left_out["that a control wins" if key in failing else "of networks with a warning"] += 1
+            elif family == QUALITY:
+                left_out[f"of {of}"] += 1
+        rows = [marked.pairs_of[key] for key in counted]
+        return PairTally(len(counted), tuple(left_out.items()), self._pair_map(pd.concat(rows)) if rows else None)
 
     def _pair_map(self, rows: pd.DataFrame) -> PairMap | None:
         listed = [m["name"] for m in self.marked.board.record.info["methods"]]

@@ -15,7 +15,7 @@ from .board import Board
 from .marks import Marked
 from .orders import QUALITY, Order
 from .stability import stability_text
-from .verdicts import Setting
+from .verdicts import ALL, Setting
 from .winner_cost import WinnerCost
 
 Verdict: TypeAlias = Literal["clear", "not clear", "too few images", ""]
@@ -31,11 +31,20 @@ class Dependence:
         kind: ``family``, ``metric``, ``network`` or ``dataset``.
         name: its name; a metric's title.
         winner: the best method without it.
+        tied: the methods that share the best mean rank without it, at two decimals; empty where one has it alone.
     """
 
     kind: str
     name: str
     winner: str
+    tied: tuple[str, ...] = ()
+
+    @property
+    def then(self) -> str:
+        """``without it, Grad-CAM is first``."""
+        if not self.tied:
+            return f"without it, {self.winner} is first"
+        return f"without it, {len(self.tied)} methods tie for the first place"
 
 
 @dataclass(frozen=True)
@@ -58,9 +67,9 @@ class Answer:
         images, needed: with the verdict ``too few images``: the independent images, and how many a significant
             difference takes; 0 and 0 otherwise.
         cost: of the best method against the next one, at the settings of the order; None where it is not known.
-        depends_on: what changes the best method when it is left out.
+        depends_on: what changes the best method when it is left out, or makes others tie with it.
         cases: the order of the other methods when a method is left out, or a control is added; none for a setting.
-        setting: the network, dataset and layer that the answer is of; None for the whole run.
+        setting: the network, dataset and layer that the answer is of, ``ALL`` for several; None for the whole run.
         left_out: a sentence for each thing that is not in the order, and why.
         reason: why nothing is ranked; empty where something is, and where a run has no two methods to rank.
     """
@@ -96,14 +105,14 @@ class Answer:
 
         Args:
             family: ``quality``, or a word of ``FAMILIES`` but ``cost``.
-            setting: network, dataset and layer of a setting by itself; None for the whole run.
+            setting: network, dataset and layer of a setting by itself, ``ALL`` for several; None for the whole run.
 
         Raises:
             BenchError: there is no such family, or it is ``cost``.
         """
         board, verdicts = marked.board, marked.verdicts
         order = verdicts.order_at(setting, family) if setting else verdicts.order(family)
-        pairs = verdicts.setting_pairs.get(setting, verdicts.pairs[:0]) if setting else verdicts.pairs
+        pairs = verdicts.pairs_at(setting) if setting else verdicts.pairs
         left_out = tuple(_left_out(order, board))
         if not order.best:
             return cls(family, left_out=left_out, reason=_reason(order, board), setting=setting)
@@ -158,7 +167,11 @@ class Answer:
 
     @property
     def _over(self) -> str:
-        return ("in this setting" if self.setting else "overall") if self.family == QUALITY else f"by {self.family}"
+        if self.family != QUALITY:
+            return f"by {self.family}"
+        if self.setting is None:
+            return "overall"
+        return "in these settings" if ALL in self.setting else "in this setting"
 
     @property
     def rank_text(self) -> str:
@@ -201,7 +214,7 @@ class Answer:
         """``Depends on ...``, one sentence; empty where leaving out one thing never changes the best method."""
         if not self.depends_on:
             return ""
-        names = [f"the {each.kind} {each.name} (without it, {each.winner} is first)" for each in self.depends_on]
+        names = [f"the {each.kind} {each.name} ({each.then})" for each in self.depends_on]
         return f"Depends on {first_few(names, MOST)}."
 
     @property
@@ -252,14 +265,13 @@ def _mixed(rival: Rival) -> str:
 def _depends(order: Order, board: Board) -> Iterator[Dependence]:
     """What changes the best method; of two things that leave out the same comparisons, the first."""
     titles = {metric.name: metric.title for metric in board.metrics}
-    rows = order.without[order.without["differs"].astype(bool)].drop_duplicates(["kind", "without"])
     seen = set()
-    for kind, name, winner in rows[["kind", "without", "winner"]].itertuples(index=False, name=None):
-        gone = order.shares.places(str(kind), str(name))
-        if gone not in seen:
+    for each in order.omissions:
+        gone = order.shares.places(each.kind, each.name)
+        if each.changes and gone not in seen:
             seen.add(gone)
-            shown = titles.get(str(name), str(name)) if kind == "metric" else str(name)
-            yield Dependence(str(kind), shown, str(winner))
+            shown = titles.get(each.name, each.name) if each.kind == "metric" else each.name
+            yield Dependence(each.kind, shown, each.winner, each.first if len(each.first) > 1 else ())
 
 
 def _left_out(order: Order, board: Board) -> Iterator[str]:
@@ -280,7 +292,8 @@ def _left_out(order: Order, board: Board) -> Iterator[str]:
     if failing:
         settings = len({each.key[:3] for each in order.comparisons} | {key[:3] for key in order.failing})
         where = [f"{title} (in {count} of {plural(settings, 'setting')})" for title, count in failing.items()]
-        listed = join_words(failing if settings == 1 else where)
+        names = join_words(failing if settings == 1 else where)
+        listed = f"{names[:1].upper()}{names[1:]}"
         verb = "is" if len(failing) == 1 else "are"
         yield f"{listed} {verb} left out of the order, because a control has a better mean than every method."
 

@@ -60,7 +60,8 @@ def _finding(marked: Marked, metric: Metric, contest: Contest | None, most: int 
     value = f"{fixed(best['mean'].iloc[0], decimals)} {span}".strip()
     against = marked.verdicts.against(contest)
     names = tuple(map(str, best["method"]))
-    return Finding(metric, names, value, _worse(against, most), _level(against, most), gamed, unbeaten)
+    is_tested = tuple(map(str, contest.key)) in marked.pairs_of
+    return Finding(metric, names, value, _worse(against, most, is_tested), _level(against, most), gamed, unbeaten)
 
 
 def _unbeaten(board: Board, contests: Sequence[Contest]) -> str:
@@ -76,9 +77,10 @@ def _unbeaten(board: Board, contests: Sequence[Contest]) -> str:
     return PASSES if checked == len(contests) else f"{PASSES} in {checked} of {len(contests)}; the others: not checked"
 
 
-def _worse(against: Against, most: int | None) -> str:
+def _worse(against: Against, most: int | None, is_tested: bool) -> str:
+    """``is_tested``: whether some pair of methods was tested: where none is left to name, all share the best mean."""
     if against == Against():
-        return "not tested"
+        return "none: all tested methods share the best mean" if is_tested else "not tested"
     if not against.level and not against.better:
         return ALL_WORSE
     return join_some(against.worse, most) or "none"

@@ -13,7 +13,7 @@ from ...stats import Contest
 from ...stats.resampling import Array
 from .board import Metric
 from .marks import NONE, Marked
-from .verdicts import Setting
+from .verdicts import Setting, within
 
 Counts: TypeAlias = npt.NDArray[np.int64]
 
@@ -52,11 +52,12 @@ class HeatMatrix:
         """The matrix of one setting, or of all settings of the networks that are in the order over quality.
 
         Args:
-            setting: network, dataset and layer, as ``Block`` has them; None for all.
+            setting: network, dataset and layer, as ``Block`` has them, ``ALL`` for several; None for all.
         """
         board = marked.board
-        hidden = () if setting else marked.verdicts.order().disowned
-        shown = [c for c in board.contests if (c.key[:3] == setting if setting else c.key[0] not in hidden)]
+        hidden = (marked.verdicts.order_at(setting) if setting else marked.verdicts.order()).disowned
+        chosen = [c for c in board.contests if not setting or within(c.key, setting)]
+        shown = [c for c in chosen if c.key[0] not in hidden]
         groups = [[c for c in shown if c.key[3:] == (metric.name, metric.protocol)] for metric in board.of()]
         metrics = tuple(metric for metric, group in zip(board.of(), groups, strict=True) if group)
         groups = [group for group in groups if group]

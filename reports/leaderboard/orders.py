@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
@@ -28,6 +29,26 @@ from .board import Board
 Key: TypeAlias = tuple[str, ...]
 QUALITY = "quality"
 RANKED = (QUALITY, *(family for family in FAMILIES if family != "cost"))
+
+
+@dataclass(frozen=True)
+class Omission:
+    """The order without something.
+
+    Attributes:
+        kind, name: of what is left out.
+        winner: the best method then; of several, the one that is first in the whole order.
+        first: all that share the best mean rank then, at two decimals.
+        changes: whether these are others than the best methods of the whole order, or more.
+        ranks: by method, the mean rank then; NaN where nothing else compares the method.
+    """
+
+    kind: str
+    name: str
+    winner: str
+    first: tuple[str, ...]
+    changes: bool
+    ranks: Mapping[str, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,6 +127,19 @@ class Order:
     def without(self) -> pd.DataFrame:
         """The order again without each family, metric, network and dataset: see ``benchbench.stats.leave_one_out``."""
         return leave_one_out(self.shares)
+
+    @cached_property
+    def omissions(self) -> tuple[Omission, ...]:
+        """``without``, each omission at once."""
+        parts = self.without.groupby(["kind", "without"], sort=False)
+        return tuple(self._omission(str(kind), str(name), rows) for (kind, name), rows in parts)
+
+    def _omission(self, kind: str, name: str, rows: pd.DataFrame) -> Omission:
+        names, ranks = [str(each) for each in rows["method"]], rows["rank"].to_numpy(dtype=float)
+        first = tuple(names[place] for place in sorted(leaders(ranks)))
+        changes = not set(first) <= set(self.best)
+        ranked = dict(zip(names, ranks.tolist(), strict=True))
+        return Omission(kind, name, str(rows["winner"].iloc[0]), first, changes, ranked)
 
     @cached_property
     def cases(self) -> tuple[OrderCase, ...]:

@@ -120,6 +120,11 @@ class SelectedVerdicts(Verdicts):
         """The pairs of two methods that are shown, out of all pairs of the run."""
         return self._taken(self.whole.pairs)
 
+    @cached_property
+    def whole_pairs(self) -> pd.DataFrame:
+        """As the whole run has them."""
+        return self._taken(self.whole.whole_pairs)
+
     def with_margin(self, margin: float | None) -> pd.DataFrame:
         """As the whole run has them."""
         return self._taken(self.whole.with_margin(margin))

@@ -20,14 +20,16 @@ from ...stats import (
     smallest_visible_effect,
     trusted,
 )
-from ..number_format import fixed, images, interval
+from ..number_format import first_few, fixed, images, interval
 from .answer import Answer
 from .board import Board, Metric
+from .hit_tolerance import wide_tolerances
 from .independence import dependence, extended
 from .marks import Marked
 from .verdicts import Against, counted
 
 FEW_IMAGES = 30
+MOST_FAILING = 4  # metrics that a warning names
 UNDECIDED = "fewer than two methods have a mean over the same images, so none is called best."
 SANITY = "The metric fails the sanity check"
 
@@ -120,7 +122,25 @@ def loud(board: Board, footnoted: Collection[str] = ()) -> list[str]:
     repeated = [*warned, *sentences[:1]] if unfinished else warned
     sentences += [w for w in info["warnings"] if w not in told and not any(w in warning for warning in repeated)]
     sentences += [*dependence(info), *extended(info), *_left_ranges(board)]
+    sentences += [*failed_checks(board), *wide_tolerances(info)]
     return [*sentences, *_failures(board), *_dead(board), *_few_images(board)]
+
+
+def failed_checks(board: Board) -> list[str]:
+    """The metrics under which a control beats every method, in one sentence; none where none does."""
+    titles = {(metric.name, metric.protocol): metric.title for metric in board.metrics}
+    failing = Counter(titles[str(key[3]), str(key[4])] for key in board.gamed)
+    if not failing:
+        return []
+    several = len(board.blocks) > 1
+    names = [f"{name} (in {plural(count, 'setting')})" if several else name for name, count in failing.items()]
+    verb, them = ("fails", "it") if len(failing) == 1 else ("fail", "them")
+    where = " there" if several else ""
+    listed = first_few(names, MOST_FAILING)
+    return [
+        f"{listed[:1].upper()}{listed[1:]} {verb} the sanity check: a control beats every method. "
+        f"Do not rank by {them}{where}."
+    ]
 
 
 def _of_networks(info: Mapping[str, Any], warning: str) -> str:

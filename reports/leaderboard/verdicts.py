@@ -24,12 +24,15 @@ from ...stats import (
     scores,
     significant,
     split_half_of,
+    twin_gaps,
+    twins_of,
 )
 from .board import Board
 from .orders import QUALITY, RANKED, Order
 
 Key: TypeAlias = tuple[str, ...]
-Setting: TypeAlias = tuple[str, str, str]  # network, dataset and layer
+Setting: TypeAlias = tuple[str, str, str]  # network, dataset and layer; ``ALL`` in a place: several settings
+ALL = ""
 
 
 @dataclass(frozen=True)
@@ -83,8 +86,24 @@ class Verdicts:
 
     @cached_property
     def pairs(self) -> pd.DataFrame:
-        """All pairs, with each metric's own margin."""
+        """All pairs, with each metric's own margin, without ``SPANS``: verdicts need few intervals."""
+        return pairs_of(self.matrices, None, self.seed, spans=False)
+
+    @cached_property
+    def whole_pairs(self) -> pd.DataFrame:
+        """``pairs`` with intervals and medians."""
         return self.with_margin(None)
+
+    def whole_pairs_at(self, setting: Setting) -> pd.DataFrame:
+        """``whole_pairs`` of a setting."""
+        return pairs_of(self._setting_matrices.get(setting, ()), None, self.seed)
+
+    @property
+    def gaps(self) -> pd.DataFrame:
+        """See ``benchbench.stats.twin_gaps``; empty without controls that are made of a method's map."""
+        info = self.board.record.info
+        rows = self.whole_pairs if twins_of(info) else self.pairs[:0].assign(low=float("nan"), high=float("nan"))
+        return twin_gaps(rows, info, self.scales)
 
     def with_margin(self, margin: float | None) -> pd.DataFrame:
         """All pairs; ``margin`` in the metrics' unit, None for 1 % of each metric's range."""
@@ -116,14 +135,15 @@ class Verdicts:
         return self.orders.get(family) or Order.of(self.board, self.matrices, family)
 
     def order_at(self, setting: Setting, family: str = QUALITY) -> Order:
-        """The order of a setting by itself, over quality or over another family; its table is without strengths.
+        """The order of a setting by itself, or of several, over quality or another family; it is without strengths.
 
         Raises:
             BenchError: there is no such family, or it is ``cost``.
         """
         known = self._setting_orders.setdefault(setting, {})
         if family not in known:
-            known[family] = Order.of(self.board, self._setting_matrices.get(setting, ()), family, brief=True)
+            here = [part for place, part in self._setting_matrices.items() if within(place, setting)]
+            known[family] = Order.of(self.board, tuple(each for part in here for each in part), family, brief=True)
         return known[family]
 
     @cached_property
@@ -146,6 +166,11 @@ class Verdicts:
         parts = self.pairs.groupby(["model", "dataset", "layer"], sort=False)
         keyed = ((tuple(map(str, key)), rows) for key, rows in parts)
         return {(model, dataset, layer): rows for (model, dataset, layer), rows in keyed}
+
+    def pairs_at(self, setting: Setting) -> pd.DataFrame:
+        """The part of ``pairs`` that is of a setting, or of several."""
+        here = [rows for place, rows in self.setting_pairs.items() if within(place, setting)]
+        return pd.concat(here) if here else self.pairs[:0]
 
     @property
     def overall(self) -> pd.DataFrame:
@@ -215,6 +240,16 @@ class Verdicts:
         tidy["groups"] = pd.Series([place.letters if place else "" for place in places], dtype="string")
         shares = self.board.shares.drop(columns="ceiling")
         return tidy if shares.empty else tidy.merge(shares, how="left", on=CELL, validate="one_to_one")
+
+
+def within(place: Key, setting: Setting) -> bool:
+    """Whether the network, dataset and layer with which ``place`` begins are of the setting, or of several.
+
+    Example:
+        >>> within(("net", "photos", "last"), ("net", ALL, "last")), within(("net", "photos", "last"), ("", "voc", ""))
+        (True, False)
+    """
+    return all(part in (ALL, str(each)) for part, each in zip(setting, place, strict=False))
 
 
 def counted(rows: pd.DataFrame) -> tuple[int, int, int]:

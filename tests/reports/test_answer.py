@@ -11,8 +11,12 @@ import pytest
 import benchbench as bb
 from benchbench.errors import BenchError
 from benchbench.reports.html import document
+from benchbench.reports.html.finding_files import without_table
+from benchbench.reports.html.images_needed import images_needed
+from benchbench.reports.html.significance import Decided
 from benchbench.reports.leaderboard import summary
 from benchbench.reports.leaderboard.answer import Answer, Dependence
+from benchbench.reports.leaderboard.findings import findings_of
 from benchbench.reports.leaderboard.marks import Marked
 from benchbench.reports.leaderboard.short_answer import answer as short_answer
 from benchbench.reports.leaderboard.verdicts import Verdicts
@@ -112,7 +116,7 @@ def test_a_metric_that_a_control_wins_is_left_out_and_that_is_told(base: Record)
     answer = Answer.of(marked(base, [*CLEAR, won]))
     assert (answer.best, answer.comparisons) == (("ann",), 2)
     assert answer.left_out == (
-        "insertion is left out of the order, because a control has a better mean than every method.",
+        "Insertion is left out of the order, because a control has a better mean than every method.",
     )
     nothing = Answer.of(marked(base, [won]))
     assert nothing.best == ()
@@ -127,6 +131,63 @@ def test_what_changes_the_winner_is_named_once(base: Record) -> None:
     assert answer.depends_on == (Dependence("family", "faithfulness", "bob"),)
     assert answer.depends_text == "Depends on the family faithfulness (without it, bob is first)."
     assert answer.depends_text in summary.quotable(marked(base, [CLEAR[0], pointing]))[1]
+
+
+def test_a_tie_for_the_first_place_is_a_change(base: Record) -> None:
+    """Without deletion, all three methods tie under what is left."""
+    level = Planted("pointing", {**{name: [0.5] * 30 for name in NAMES}, "random": [0.1] * 30}, "localisation")
+    shown = marked(base, [CLEAR[0], level])
+    answer, decided = Answer.of(shown), Decided(shown)
+    assert answer.best == ("ann",)
+    assert answer.depends_on == (Dependence("family", "faithfulness", "ann", NAMES),)
+    assert answer.depends_text == (
+        "Depends on the family faithfulness (without it, 3 methods tie for the first place)."
+    )
+    assert [(each.kind, each.first, each.changes) for each in decided.without] == [
+        ("family", NAMES, True), ("family", ("ann",), False), ("metric", NAMES, True), ("metric", ("ann",), False),
+    ]  # fmt: skip
+    assert decided.omissions_text == "0 of 4 omissions change it, and 2 make other methods tie with it"
+    (_, _, table, _) = without_table(decided.without)
+    assert list(table["differs"]) == [True, False, True, False]
+    assert table["winner"][0] == "ann = bob = cid"
+
+
+def test_methods_that_share_the_best_mean_were_tested(base: Record) -> None:
+    """Findings and power read the same pairs: a tie of all is no missing test."""
+    level: Values = {**{name: [0.5] * 30 for name in NAMES}, "random": [0.1] * 30}
+    shown = marked(base, [Planted("pointing", level, "localisation")])
+    (finding,) = findings_of(shown, shown.board.blocks[0])
+    assert finding.best == NAMES
+    assert finding.better_than == "none: all tested methods share the best mean"
+    (power,) = images_needed(shown)
+    assert (power.significant, power.undecided) == (0, 3)
+    untested: Values = {"ann": [0.5], "bob": [NOT_APPLICABLE], "cid": [NOT_APPLICABLE], "random": [0.1]}
+    shown = marked(base, [Planted("pointing", untested, "localisation")])
+    assert images_needed(shown) == ()
+
+
+@pytest.mark.parametrize(("count", "text"), [
+    (1, "Insertion-0 fails the sanity check: a control beats every method. Do not rank by it there."),
+    (2, "Insertion-0 and insertion-1 fail the sanity check: a control beats every method. Do not rank by them there."),
+    (6, "Insertion-0, insertion-1 and 4 more fail the sanity check: a control beats every method."),
+])  # fmt: skip
+def test_failed_sanity_checks_are_among_the_warnings(base: Record, count: int, text: str) -> None:
+    lost = {**order(0.6, 0.5, 0.4), "random": np.full(30, 0.95)}
+    shown = marked(base, [*CLEAR, *(Planted(f"insertion-{at}", lost) for at in range(count))])
+    sentences = [sentence.replace(" (in 1 setting)", "") for sentence in summary.loud(shown.board)]
+    assert any(sentence.startswith(text) for sentence in sentences)
+    assert summary.failed_checks(marked(base, CLEAR).board) == []
+
+
+def test_a_failed_sanity_check_says_in_how_many_settings(base: Record) -> None:
+    lost = Planted("insertion", {**order(0.6, 0.5, 0.4), "random": np.full(30, 0.95)})
+    shown = marked(base, [*CLEAR, lost, replace(lost, model="odd"), *(replace(each, model="odd") for each in CLEAR)])
+    (sentence,) = summary.failed_checks(shown.board)
+    assert sentence == (
+        "Insertion (in 2 settings) fails the sanity check: a control beats every method. Do not rank by it there."
+    )
+    alarm = document.render(shown).partition('<p class="alarm">')[2].partition("</p>")[0]
+    assert "Insertion (in 2 settings) fails the sanity check" in alarm
 
 
 def test_the_verdict_counts_comparisons_and_knows_their_weight(base: Record) -> None:

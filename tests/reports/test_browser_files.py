@@ -60,11 +60,12 @@ def test_the_command_of_a_chosen_table_writes_that_table(browser: Any, page: Pat
     form, command = tab.locator("#paper-table"), tab.locator("#paper-command")
     assert command.inner_text() == "benchbench report RUN --format latex"
     methods = form.get_by_role("group", name="Methods").get_by_role("checkbox")
-    for box in methods.all():
-        box.uncheck()
+    group = form.get_by_role("group", name="Methods")
+    group.get_by_role("button", name="None").click()
+    assert [box.is_checked() for box in methods.all()] == [False] * 7
+    assert form.get_by_label("stage3").is_checked(), "a button is of its list"
     assert command.inner_text() == "Choose at least one of --methods."
-    for box in methods.all():
-        box.check()
+    group.get_by_role("button", name="All").click()
     assert command.inner_text() == "benchbench report RUN --format latex"
     form.get_by_label("layercam").uncheck()
     for title in ("average drop", "increase in confidence", "average gain"):

@@ -16,7 +16,7 @@ from benchbench.results.record import Record
 from .chromium import Heard, visit
 
 pytestmark = pytest.mark.browser
-MOST_HIGH = 7_200  # pixels at 1280
+MOST_HIGH = 7_600  # pixels at 1280; 380 of them are of the plot of images, whether it is drawn or not
 SECTIONS = ("leaderboard", "curves", "depth", "agreement")
 
 

@@ -14,8 +14,10 @@ from benchbench.reports.html.page import Page
 from benchbench.reports.html.rank_dots import RankDots
 from benchbench.reports.leaderboard.answer import Answer
 from benchbench.reports.leaderboard.family_ranks import FamilyRanks
+from benchbench.reports.leaderboard.heat_matrix import HeatMatrix
 from benchbench.reports.leaderboard.marks import Marked
 from benchbench.reports.leaderboard.short_answer import answer as short_answer
+from benchbench.reports.leaderboard.verdicts import ALL
 from benchbench.results.record import Record
 from benchbench.stats import overall_of
 
@@ -108,6 +110,68 @@ def test_a_single_setting_is_shown_once(single: Record) -> None:
     assert ".overall {" not in html_of(single)
 
 
+def test_each_choice_of_several_settings_has_its_screen(many: Record) -> None:
+    """Of 2 x 2 x 2 settings: 27 choices with all, but for the 8 single ones and all together."""
+    shown, root = marked_of(many), elements_of(many)
+    parts = screens(root, "part")
+    assert len(parts) == len(Page(shown).opening.parts) == 27 - 8 - 1
+    (screen,) = [each for each in parts if each.attributes["data-places"] == "-1,0,1"]
+    setting = (ALL, "photos", "stage4")
+    for card, family in zip(cards(screen), ("quality", "faithfulness", "localisation"), strict=True):
+        answer, text = Answer.of(shown, family, setting), words(card.text)
+        assert answer.settings == 2
+        assert "over 2 settings (photos · stage4)" in text
+        assert all(part in text for part in (*answer.best, answer.rank_text[1:], answer.verdict_text[1:]))
+    assert "8 settings" not in words(screen.text)
+    assert {words(p.text) for each in parts for p in each.all("p") if "what" in p.classes()} <= {
+        "Best in these settings", "Best by faithfulness", "Best by localisation", "First in mean rank",
+    }  # fmt: skip
+
+
+def test_the_answer_of_several_settings_is_that_of_a_run_of_these(base: Record) -> None:
+    turned = [replace(each, values=order(0.2, 0.4, 0.9), model="odd") for each in CLEAR]
+    third = [replace(each, values=order(0.2, 0.9, 0.4), model="odd", dataset="others") for each in CLEAR]
+    shown, alone = marked(base, [*CLEAR, *turned, *third]), marked(base, [*CLEAR, *turned])
+    several = (ALL, "photos", "last")
+    assert repr(replace(Answer.of(alone), cases=(), setting=several)) == repr(Answer.of(shown, setting=several))
+    heat, same = HeatMatrix.of(shown, several), HeatMatrix.of(alone)
+    assert heat.methods == same.methods
+    np.testing.assert_array_equal(heat.score, same.score)
+    assert Answer.of(shown, setting=several).headline.startswith("Best in these settings: ")
+
+
+@pytest.mark.browser
+def test_the_number_of_settings_follows_the_choice(browser: Any, many_page: Path) -> None:
+    heard = visit(browser, many_page)
+    tab = heard.tab
+    scopes = tab.locator(".first:visible .verdict:visible .scope")
+    for chosen, text in (
+        ({"Network": "all"}, "over 2 settings (photos · stage4)"),
+        ({"Layer": "all"}, "over 4 settings (photos)"),
+        ({"Data": "all"}, "over 8 settings"),
+        ({"Network": "othernet"}, "over 4 settings (othernet)"),
+    ):
+        for label, name in chosen.items():
+            tab.locator("#selector").get_by_label(label).select_option(name)
+        assert scopes.all_inner_texts() == [text]
+        assert tab.locator(".first:visible").count() == 1
+    tab.emulate_media(media="print")
+    assert tab.locator(".first.overall:visible").count() == 1
+    assert tab.locator(".first.part:visible").count() == 0
+    assert heard.complaints == []
+    tab.close()
+
+
+def test_where_several_settings_have_no_screen_the_card_says_so(many: Record, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(first_screen, "MOST_SCREENS", 20)
+    opening = Page(Marked.of(many)).opening
+    assert len(opening.singles) == 8
+    assert opening.parts == ()
+    assert opening.scope(opening.whole.cards[0].answer) == (
+        "over 8 settings, whichever of them the selector chooses together"
+    )
+
+
 def test_a_study_of_very_many_settings_has_one_screen_and_says_so(
     many: Record, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -150,7 +214,7 @@ def test_a_choice_drives_the_first_screen(browser: Any, many_page: Path) -> None
     assert scope(tab) == ["othernet · photos · stage4"]
     assert first.locator(".dots thead th:visible").all_inner_texts() == ["localisation"]
     choose(tab, "Layer", "all")
-    assert scope(tab) == ["over 8 settings"]
+    assert scope(tab) == ["over 2 settings (othernet · photos)"]
     assert tab.locator(".whole:visible").count() == 0
     assert first.locator(".dots thead th:visible").all_inner_texts() == ["localisation"]
     choose(tab, "Layer", "stage3")

@@ -34,6 +34,12 @@ def test_marks_are_those_of_the_sorted_numbers(rows: list[list[float]], judged: 
         assert [notes[place] for place in marks[0][0][at]] == [expected(row, m, judged, higher) for m in range(4)]
 
 
+def test_numbers_that_are_shown_as_equal_tie() -> None:
+    marks, notes = marks_of([[np.array([[0.0001, 0.0004, 0.0002], [0.0001, 0.0006, 0.1]])]], [1], [True] * 3)
+    shown = [[notes[place][0] for place in row] for row in marks[0][0]]
+    assert shown == [["", "", ""], ["worst", "", "best"]]
+
+
 def test_three_methods_and_a_control() -> None:
     marks, notes = marks_of([[np.array([[0.2, 0.9, 0.5, 1.0]])]], [1], [True, True, True, False])
     shown = [notes[place] for place in marks[0][0][0]]

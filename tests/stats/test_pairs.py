@@ -10,8 +10,8 @@ import pytest
 import scipy.stats
 from statsmodels.stats.multitest import multipletests
 
-from benchbench.stats import Scale, fewest_equivalent, limits, pairs
-from benchbench.stats.pairwise import COLUMNS
+from benchbench.stats import Scale, fewest_equivalent, limits, pairs, scores
+from benchbench.stats.pairwise import COLUMNS, SPANS, pairs_of
 
 from .planted import FAILED, NOT_APPLICABLE, SCALES, Values, results
 
@@ -194,3 +194,28 @@ def test_values_outside_the_stated_range_have_no_margin_and_no_exact_interval() 
     row = pairs(results({"a": base, "b": base}), SCALES).iloc[0]
     assert np.isnan(row["margin"])
     assert row["verdict"] == "inconclusive"
+
+
+@pytest.mark.parametrize("margin", [None, 0.05, 0.3])
+@pytest.mark.parametrize("images", [8, 60, 320])
+def test_verdicts_without_intervals_are_those_with_them(images: int, margin: float | None) -> None:
+    """Near and far methods, equal ones, one that fails, values of 0 and 1, and a metric without bounds."""
+    draw = np.random.default_rng(images)
+    base = draw.uniform(0.3, 0.6, images)
+    values: Values = {
+        "a": base,
+        "same": base,
+        "near": base + draw.normal(0, 0.002, images),
+        "far": base + 0.2 + draw.normal(0, 0.05, images),
+        "wild": draw.uniform(0, 1, images),
+        "fails": [FAILED, *base[1:]],
+        "random": np.full(images, 0.1),
+    }
+    binary: Values = {name: draw.integers(0, 2, images).astype(float) for name in ("a", "b", "c")}
+    for metric, some in (("score", values), ("score", binary), ("loss", values)):
+        comparisons = list(scores(results(some, metric), SCALES, ["random"]))
+        whole, brief = pairs_of(comparisons, margin), pairs_of(comparisons, margin, spans=False)
+        kept = [name for name in whole if name not in SPANS]
+        assert list(brief) == kept
+        assert brief.equals(whole[kept])
+    assert images < 320 or (whole["verdict"] != "equivalent").all()

@@ -1,12 +1,12 @@
-// Charts. Plotly is unpacked when the first of them comes near the window, or when the page rests.
+// Charts. Plotly is unpacked when the first of them comes near the window. Paper has drawings in their place.
 let library;
 const plotly = () => (library ??= unpacked("plotly-bundle").then(() => Plotly));
-const [options, PAPER] = [{ displayModeBar: false }, 690]; // pixels of a chart on paper
+const options = { displayModeBar: false };
 // Draws Plotly's data and layout that `chart` answers for a width, when the element comes near and changes its width.
 function draw(element, chart, ready = () => {}, isFirst = true) {
   async function again() {
     const width = element.clientWidth;
-    if (!width || paper.isPrinted) return;
+    if (!width) return;
     const [{ react }, { data, layout }] = [await plotly(), await chart(width)];
     await react(element, data, { ...layout, width }, options);
     if (isFirst) ready((isFirst = false));
@@ -34,24 +34,17 @@ function plotted({ looks, band, views }, form, lit, width) {
 }
 for (const figure of document.querySelectorAll("figure.chart")) {
   const [plot, form, script] = [".live", "form", "script"].map((part) => figure.querySelector(part));
-  const [chart, isDrawn] = [kept(script), () => figure.classList.add("drawn")];
+  const chart = kept(script);
   let lit = -1;
   const light = (series) => series !== lit && ((lit = series), again());
   const again = draw(plot, async (width) => plotted(await chart(), new FormData(form), lit, width), () => {
-    isDrawn();
+    figure.classList.add("drawn");
     plot.on("plotly_hover", ({ points: [{ data }] }) => light(data.series));
     plot.on("plotly_unhover", () => light(-1));
   });
   form.addEventListener("change", again);
-  addEventListener("afterprint", again);
   const over = ({ target }) => light(Number(target.closest("[data-series]")?.dataset.series ?? -1));
   for (const name of ["pointerover", "focusin"]) form.addEventListener(name, over);
   for (const name of ["pointerleave", "focusout"]) form.addEventListener(name, () => light(-1));
-  paper.push([plotly, () => {}], [chart, (numbers) => {
-    const { data, layout } = plotted(numbers, new FormData(form), -1, PAPER);
-    const height = layout.height + 22 * Math.ceil(numbers.looks.length / 3); // with a legend
-    Plotly.react(plot, data, { ...layout, width: PAPER, height, showlegend: true }, options);
-    isDrawn();
-  }]);
 }
 globalThis.charts = { draw, plotly };

@@ -7,12 +7,19 @@ const images = () => ({
   fixed: (number) => number.toFixed(3).replace(/^-(0\.0+)$/, "$1"),
   // The photos in the chosen order, each with its number in the set and with what the order says of it.
   get photos() {
-    const { key, sign, say, digits } = data.orders[this.order];
+    const { key, sign, say, digits, metric } = data.orders[this.order];
     const [every, layer] = [this.set.keys[key], this.layers.length > 1 ? this.set.layers.length : this.layers[0]];
-    const keys = every[layer] ?? every[0];
+    const keys = every ? every[layer] ?? every[0] : this.set.keys[0][0].map((image) => this.scored(image, metric)[key]);
     const compare = (a, b) => (keys[a] === null) - (keys[b] === null) || sign * (keys[a] - keys[b]) || a - b;
     const reason = (image) => (say && keys[image] !== null ? `; ${say} ${keys[image].toFixed(digits)}` : "");
     return [...keys.keys()].sort(compare).map((image) => ({ image, reason: reason(image), ...this.set.images[image] }));
+  },
+  // Of the chosen methods' numbers on an image: their mean, and by how much they differ, mean over the chosen layers.
+  scored(image, metric) {
+    const rows = this.layers.map((layer) => this.methods.map((at) => this.set.values[layer][metric][image][at]));
+    const known = rows.map((row) => row.filter((number) => number !== null)).filter(({ length }) => length);
+    const mean = (numbers) => (numbers.length ? numbers.reduce((sum, each) => sum + each) / numbers.length : null);
+    return { mean: mean(known.flat()), difference: mean(known.map((row) => Math.max(...row) - Math.min(...row))) };
   },
   // The maps of the chosen methods.
   maps(image, layer) {
@@ -66,8 +73,8 @@ const images = () => ({
   // The curves of the image that is open, of all methods.
   curves(every, width) {
     const { x, y } = every[data.sets.indexOf(this.set)][this.open.layer][this.curve] ?? {};
-    const lines = this.set.methods.map(({ label: name }, method) => {
-      const look = data.lines[method === this.open.method ? "chosen" : "other"];
+    const lines = this.set.methods.map(({ label: name, line }, method) => {
+      const look = method === this.open.method ? { ...data.lines.chosen, line } : data.lines.other;
       return { ...look, name, x, y: y?.[this.open.image][method] };
     });
     return { data: lines, layout: { ...data.lines.layout, height: Math.min(300, width) } };
@@ -80,10 +87,10 @@ const images = () => ({
     const points = this.set.images.map((each, image) => ({ ...each, image, layer, method, x: x[image], y: y[image] }));
     return points.filter((each) => each.x !== null && each.y !== null).sort((a, b) => a.x - b.x || a.y - b.y);
   },
-  // On how many images an axis is better (1: x, -1: y). Methods that are the same by definition differ by rounding.
+  // On how many images an axis is better (1: x, -1: y), as the table shows the numbers.
   better(side) {
     const sign = data.metrics[this.x.metric].higher ? side : -side;
-    return this.points.filter(({ x, y }) => sign * (x - y) >= 0.0005).length;
+    return this.points.filter(({ x, y }) => sign * (this.fixed(x) - this.fixed(y)) > 0).length;
   },
   // Of an axis; `kind`: "name", or "label" for Plotly, which reads some HTML.
   title({ method, metric }, kind) {

@@ -16,14 +16,10 @@ function near(element, call) {
   const watch = new IntersectionObserver(come, { rootMargin: "800px" });
   watch.observe(element);
 }
-// Paper has what was not yet on the screen too: unpacked when the page rests, put in place before it is printed.
+// Paper has what was not yet on the screen too: unpacked when the page has loaded, put in place before it is printed.
 const paper = [];
-addEventListener("load", () => setTimeout(async () => { for (const [unpack] of paper) await unpack(); }, 500));
-addEventListener("afterprint", () => (paper.isPrinted = false));
-addEventListener("beforeprint", () => {
-  Object.assign(paper, { isPrinted: true, end: performance.now() + 20_000 });
-  for (const [{ now }, put] of paper) if (now && performance.now() < paper.end) put(now);
-});
+addEventListener("load", async () => { for (const [unpack] of paper) await unpack(); });
+addEventListener("beforeprint", () => paper.forEach(([{ now }, put]) => now && put(now)));
 for (const place of document.querySelectorAll(".packed")) {
   const html = kept(place.querySelector("script"), String);
   const put = (text) => place.isConnected && (place.outerHTML = text);
