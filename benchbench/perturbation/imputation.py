@@ -22,7 +22,7 @@ _COARSEST = 4  # pixels on a side
 
 
 class _Bordered:
-    """Values (N, C, H, W) inside a border of zeros. The views of them are taken once: a solver asks hundreds of times."""
+    """Values (N, C, H, W) in a border of zeros, whose views are taken once: a solver asks for them often."""
 
     def __init__(self, values: Tensor) -> None:
         height, width = values.shape[2:]
