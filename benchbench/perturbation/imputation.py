@@ -21,6 +21,25 @@ _DAMPING = 0.8
 _COARSEST = 4  # pixels on a side
 
 
+class _Bordered:
+    """Values (N, C, H, W) in a border of zeros, whose views are taken once: a solver asks for them often."""
+
+    def __init__(self, values: Tensor) -> None:
+        height, width = values.shape[2:]
+        padded = F.pad(values, (1, 1, 1, 1))
+        self.values = padded[:, :, 1:-1, 1:-1]
+        self._rows = [padded.narrow(2, i, height) for i in range(3)]
+        self._down = padded.new_empty(*values.shape[:3], width + 2)
+        self._columns = [self._down.narrow(3, i, width) for i in range(3)]
+
+    def neighbours(self) -> Tensor:
+        """The sum over each pixel's neighbours in the image, 1/6 for direct ones, 1/12 for diagonal ones."""
+        above, middle, below = self._rows
+        torch.add(above, middle, alpha=2, out=self._down).add_(below)
+        left, middle, right = self._columns
+        return torch.add(left, middle, alpha=2).add_(right).sub_(self.values, alpha=4).div_(12)
+
+
 @dataclass(frozen=True, eq=False)
 class _Level:
     """One resolution: ``free`` cells (N, 1, h, w), 1 or 0; the operator's ``diagonal`` there, and its inverse or 0."""
@@ -29,9 +48,10 @@ class _Level:
     diagonal: Tensor
     inverse: Tensor
 
-    def left(self, wanted: Tensor, solution: Tensor) -> Tensor:
+    def left(self, wanted: Tensor, solution: _Bordered) -> Tensor:
         """What ``solution`` leaves of ``wanted``; ``solution`` is zero where cells are not free."""
-        return self.free * (wanted + neighbours(solution)) - self.diagonal * solution
+        total = solution.neighbours().add_(wanted).mul_(self.free)
+        return total.sub_(self.diagonal * solution.values)
 
 
 def impute(images: Tensor, hidden: Tensor, iterations: int = ITERATIONS) -> Tensor:
@@ -43,11 +63,11 @@ def impute(images: Tensor, hidden: Tensor, iterations: int = ITERATIONS) -> Tens
     known = images * (1 - free)
     levels = _levels(free)
     solution = _start(known, free)
-    residual = levels[0].left(neighbours(known), solution)
+    residual = levels[0].left(neighbours(known), _Bordered(solution))
     fix = _cycle(residual, levels, 0)
     direction, product = fix, _dot(residual, fix)
     for i in range(iterations):
-        applied = -levels[0].left(torch.zeros_like(direction), direction)
+        applied = -levels[0].left(torch.zeros_like(direction), _Bordered(direction))
         step = _ratio(product, _dot(direction, applied))
         solution = solution + step * direction
         if i == iterations - 1:
@@ -61,17 +81,7 @@ def impute(images: Tensor, hidden: Tensor, iterations: int = ITERATIONS) -> Tens
 
 def neighbours(values: Tensor) -> Tensor:
     """(N, C, H, W): the sum over each pixel's neighbours in the image, 1/6 for direct ones, 1/12 for diagonal ones."""
-    down = _three(values, 2)
-    return (_three(down, 3) - 4 * values) / 12
-
-
-def _three(values: Tensor, dim: int) -> Tensor:
-    """1, 2, 1 along one dimension, zeros outside."""
-    total = 2 * values
-    length = values.shape[dim]
-    total.narrow(dim, 1, length - 1).add_(values.narrow(dim, 0, length - 1))
-    total.narrow(dim, 0, length - 1).add_(values.narrow(dim, 1, length - 1))
-    return total
+    return _Bordered(values).neighbours()
 
 
 def _levels(free: Tensor) -> list[_Level]:
@@ -108,17 +118,18 @@ def _cycle(wanted: Tensor, levels: list[_Level], depth: int) -> Tensor:
     level, last = levels[depth], depth == len(levels) - 1
     weight = _DAMPING * level.inverse
     rounds = _LAST_SMOOTHINGS if last else _SMOOTHINGS
-    solution = weight * wanted
+    solution = _Bordered(weight * wanted)
     for _ in range(rounds - 1):
-        solution = solution + weight * level.left(wanted, solution)
+        solution.values.add_(level.left(wanted, solution).mul_(weight))
     if last:
-        return solution
+        return solution.values
     coarse = _cycle(_sum_of_four(level.left(wanted, solution)), levels, depth + 1)
     up = F.interpolate(coarse, scale_factor=2.0, mode="nearest")
-    solution = solution + level.free * up[:, :, : solution.shape[2], : solution.shape[3]]
+    height, width = wanted.shape[2:]
+    solution.values.add_(level.free * up[:, :, :height, :width])
     for _ in range(rounds):
-        solution = solution + weight * level.left(wanted, solution)
-    return solution
+        solution.values.add_(level.left(wanted, solution).mul_(weight))
+    return solution.values
 
 
 def _dot(a: Tensor, b: Tensor) -> Tensor:

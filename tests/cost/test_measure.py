@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ import torch
 
 from benchbench.attribution.method_maps import method_maps
 from benchbench.cost.ledger import Passes
-from benchbench.cost.measure import LEAST_REPEATS, measure, peak_bytes
+from benchbench.cost.measure import LEAST_REPEATS, REPEATS, measure, peak_bytes, timed
 from benchbench.engine import method_cost
 from benchbench.registry import METRICS
 from benchbench.types import Cost
@@ -71,6 +73,16 @@ def test_passes_are_those_of_one_call_per_image() -> None:
     assert len(cost.seconds) >= LEAST_REPEATS
     assert len(calls) == len(cost.seconds) + 2, "one to warm up, one for the memory"
     assert all(s > 0 for s in cost.seconds)
+
+
+@pytest.mark.parametrize(("seconds", "calls"), [(0.1, 10), (0.7, 5), (5.0, 3)])
+def test_a_quick_call_is_timed_ten_times_and_a_slow_call_three_times(
+    seconds: float, calls: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticks = count(0, seconds)
+    monkeypatch.setattr("benchbench.cost.measure.REPEATS", REPEATS)
+    monkeypatch.setattr("benchbench.cost.measure.time", SimpleNamespace(perf_counter=lambda: next(ticks)))
+    assert timed(lambda: None, CPU) == pytest.approx((seconds,) * calls)
 
 
 def test_passes_alone_are_counted_by_one_call_and_nothing_is_timed(

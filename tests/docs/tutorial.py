@@ -24,7 +24,11 @@ from .pages import ROOT
 
 FILE = ROOT / "docs" / "tutorial.ipynb"
 EXECUTED = "executed_sources"  # in the notebook's metadata: the digest of the code that its outputs are of
-SMALL = {"samples=20": "samples=3"}  # for a quick look: what each text of the code is replaced by
+SMALL = {  # for a quick look: what each text of the code is replaced by
+    "samples=20": "samples=3",
+    '"deletion", "steps": 7': '"deletion", "steps": 2',
+    '"insertion", "steps": 7': '"insertion", "steps": 2',
+}
 QUIET = "ignore:IProgress not found"  # tqdm asks for ipywidgets, which no cell needs; its warning names a path
 TIMEOUT = 1800  # seconds for a cell, also on a busy machine
 
