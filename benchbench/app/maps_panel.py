@@ -57,13 +57,15 @@ def maps_panel(gr: Any, desk: VisitorDesk, network: Any) -> Callable[[Any], None
     repeated = [network, picture, methods, layers, classes, scores, data, path]
 
     def connect(blocks: Any) -> None:
+        # a picture's input fires once for an upload, a paste, a photograph or a removal; its change fires twice
         alone = {"preprocess": False, "api_visibility": "private", "concurrency_limit": 1, "concurrency_id": "compute"}
         words = {**alone, "concurrency_id": "words", "show_progress": "hidden", "trigger_mode": "always_last"}
         on_network, on_picture, on_button, on_words = _handlers(gr, desk)
         network.change(on_network, [network, picture], [status, layers, classes, answer], **alone)
-        picture.change(on_picture, asked, [status, classes, answer], **{**alone, "trigger_mode": "always_last"})
+        picture.input(on_picture, asked, [status, classes, answer], **{**alone, "trigger_mode": "always_last"})
         button.click(on_button, asked, [status, answer], **alone)
-        gr.on([component.change for component in repeated], on_words, repeated, [explain, run, python], **words)
+        events = [picture.input, *(component.change for component in repeated if component is not picture)]
+        gr.on(events, on_words, repeated, [explain, run, python], **words)
         blocks.load(on_network, [network, picture], [status, layers, classes, answer], **alone)
 
     return connect
