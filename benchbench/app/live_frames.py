@@ -11,7 +11,7 @@ from ..engine.threads import fitting_threads
 from ..errors import BenchError
 from ..looking.film.drawing import FrameDrawing
 from ..looking.film.frame_maps import FrameExplainer, FrameMaps
-from ..viz.style import COLOURS, Style
+from ..viz.style import Style
 from .app_question import cheap_methods
 from .map_cards import CardRow, MapCard, address_of, duration_of, rendered_rows
 from .network_shelf import LoadedNetwork
@@ -57,5 +57,5 @@ def live_page(network: LoadedNetwork, frame: Image.Image, methods: Sequence[str]
 
 def _cards(explainer: FrameExplainer, maps: FrameMaps, frame: Image.Image) -> Iterator[MapCard]:
     for method, each in zip(explainer.methods, maps.maps, strict=True):
-        drawing = FrameDrawing(frame.size, explainer.spec.preprocess, ("",), COLOURS, Style().alpha)
+        drawing = FrameDrawing.of(frame.size, explainer.spec.preprocess, ("",), Style())
         yield MapCard(address_of(drawing.draw(frame, [each[0]], "")), method.title, f"map of {method.title}")

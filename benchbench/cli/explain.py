@@ -16,7 +16,7 @@ DEMO = "efficientnet_lite0"  # whose weights come with a package
 NAMES = "Names, separated by commas; with parameters: name:key=value"
 
 
-Images = Annotated[list[str], typer.Argument(help="Photographs, folders, patterns in quotes; or a film")]
+Images = Annotated[list[str], typer.Argument(help="Photographs, folders, patterns in quotes; or a film, or camera")]
 _MODEL = "A name, or FILE.py:function; with parameters: name:key=value"
 Model = Annotated[str, typer.Option("--model", "--models", help=_MODEL)]
 Methods = Annotated[str, typer.Option("--methods", "--method", help=NAMES)]
@@ -42,7 +42,9 @@ _SCALING = "Of a film: frame, each map by itself; film, all maps alike, without 
 Scaling = Annotated[str, typer.Option(help=_SCALING)]
 Sound = Annotated[bool, typer.Option("--audio/--no-audio", help="Of a film: copy its sound")]
 Batch = Annotated[int, typer.Option(min=1, help="Of a film: frames in a forward pass")]
-_OUT = "PNG (default: explained.png), JPEG, WebP, SVG, PDF or HTML; of a film MP4, MOV or MKV"
+_SECONDS = "Of the camera: how long the film is; by default until Ctrl-C"
+Seconds = Annotated[float | None, typer.Option(help=_SECONDS, show_default=False)]
+_OUT = "PNG (default: explained.png), JPEG, WebP, SVG, PDF or HTML; of a film or the camera MP4, MOV or MKV"
 Out = Annotated[Path | None, typer.Option(help=_OUT)]
 
 
@@ -67,10 +69,12 @@ def explain_command(
     scaling: Scaling = "frame",
     sound: Sound = True,
     batch: Batch = 16,
+    seconds: Seconds = None,
     out: Out = None,
 ) -> None:
-    """Draw the maps of methods, layers and classes over photographs or over a film, and print the predictions."""
+    """Draw the maps of methods, layers and classes over photographs, a film or the camera; print the predictions."""
     from ..looking.explain_outputs import Outputs, written
+    from ..looking.film.camera import camera_among
     from ..looking.film.source import films_among
     from ..looking.look import LookRequest
     from ..looking.named_pictures import picture_files, pictures
@@ -80,12 +84,18 @@ def explain_command(
     looks = Style(style, colours, alpha)  # type: ignore[arg-type]  # it checks
     for file in plugin or []:
         load_file(file)
-    if film := films_among(images):
+    camera, film = camera_among(images), films_among(images)
+    if seconds is not None and not camera:
+        raise BenchError("it is for the camera", where="--seconds", hint="Leave it out, or name camera")
+    if camera or film:
         _refuse_with_film({"--scores": scores, "--raw": raw, "--boxes": boxes, "--masks": masks})
+        from ..looking.film.camera_film import camera_lines
         from ..looking.film.command import FilmRequest, film_lines
+        from ..looking.film.overlay_film import FilmOptions
 
-        wanted_film = FilmRequest(parse_item(model), items(methods), layers, items(classes), seed, device)
-        say(*film_lines(film, wanted_film, looks, out or Path("explained.mp4"), scaling, sound, batch))
+        asked = FilmRequest(parse_item(model), items(methods), layers, items(classes), seed, device)
+        film_options = FilmOptions(out or Path("explained.mp4"), looks, scaling, sound, batch)  # type: ignore[arg-type]
+        say(*(camera_lines(camera, asked, film_options, seconds) if camera else film_lines(film, asked, film_options)))
         return
     outputs = Outputs(out or Path("explained.png"), raw, boxes, masks, threshold)
     files = picture_files(images)
