@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 
 from ..errors import BenchError
+from ..study.item_text import items, parse_item
 from .output import say
-from .parsing import items, labels, parse_item
+from .parsing import labels
 
 DEMO = "efficientnet_lite0"  # whose weights come with a package
 NAMES = "Names, separated by commas; with parameters: name:key=value"

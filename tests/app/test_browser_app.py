@@ -161,6 +161,22 @@ def test_a_picture_is_computed_once(
     assert computed == ["cat.png", "dog.png", "cat.png", "image.png"]
 
 
+def test_a_method_is_typed_with_its_parameters(camera_browser: Any, app: RunningApp, app_home: Path) -> None:
+    with visiting(camera_browser, app) as visit:
+        visit.choose("methods", "torch-cam GradCAM")
+        typed = visit.tab.locator("#typed textarea, #typed input")
+        typed.fill("smoothgrad:samples=2")
+        visit.send(app_home / "cat.png")
+        visit.heads()
+        titles = visit.tab.locator("#answer .bb-card strong").all_inner_texts()
+        assert titles[1:4] == ["Grad-CAM", "Layer-CAM", "torch-cam GradCAM"]
+        assert titles[4].startswith("SmoothGrad")
+        typed.fill("<b>gradcamm</b>")
+        visit.tab.locator("#explain").click()
+        visit.tab.locator("#status [role=alert]", has_text="methods: unknown method '<b>gradcamm</b>'").wait_for()
+        assert visit.complaints == []
+
+
 def test_names_of_classes_are_text(camera_browser: Any, app: RunningApp, app_home: Path) -> None:
     with visiting(camera_browser, app) as visit:
         visit.choose("network", "other")

@@ -126,9 +126,20 @@ def test_with_one_range_equal_values_have_equal_colours(explainer: FrameExplaine
 def test_an_interrupted_film_is_continued_and_is_the_same(
     explainer: FrameExplainer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scaling: str
 ) -> None:
+    """The frames that are drawn are the same in every bit. libx264 does not always encode them into the same bits."""
     monkeypatch.setattr(work, "PART", 4)
+    pictures, draw = dict[bytes, bytes](), FrameDrawing.draw
+
+    def noted(self: FrameDrawing, frame: Image.Image, *arguments: Any) -> Image.Image:
+        drawn = draw(self, frame, *arguments)
+        pictures[frame.tobytes()] = drawn.tobytes()
+        return drawn
+
+    monkeypatch.setattr(FrameDrawing, "draw", noted)
     origin, words = film(tmp_path / "x.mp4"), {"scaling": scaling, "batch": 3}
     whole = made(origin, explainer, tmp_path / "whole.mp4", **words)
+    at_once = dict(pictures)
+    pictures.clear()
     calls, explain = [], FrameExplainer.explain
 
     def stops(self: FrameExplainer, pictures: Sequence[Image.Image], numbers: Sequence[int]) -> FrameMaps:
@@ -146,7 +157,9 @@ def test_an_interrupted_film_is_continued_and_is_the_same(
     assert (done.frames, done.resumed) == (10, 4)
     assert calls == [[0, 1, 2], [3], [4, 5, 6], [7], [4, 5, 6], [7], [8, 9]]
     again = [frame.picture for frame in open_film(tmp_path / "seen.mp4")]
-    assert all(np.array_equal(np.asarray(a), np.asarray(b)) for a, b in zip(again, whole, strict=True))
+    assert pictures == at_once
+    assert len(at_once) == 10
+    assert max(np.abs(np.asarray(a, float) - np.asarray(b)).mean() for a, b in zip(again, whole, strict=True)) < 2
 
 
 def test_no_part_is_lost_however_many_frames_it_has(tmp_path: Path) -> None:
