@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,10 @@ from ..errors import BenchError
 from ..study.item_text import items, parse_item
 from .output import say
 from .parsing import labels
+
+if TYPE_CHECKING:
+    from ..looking.film.command import FilmRequest
+    from ..looking.film.overlay_film import FilmOptions
 
 DEMO = "efficientnet_lite0"  # whose weights come with a package
 NAMES = "Names, separated by commas; with parameters: name:key=value"
@@ -75,8 +79,8 @@ def explain_command(
 ) -> None:
     """Draw the maps of methods, layers and classes over photographs, a film or the camera; print the predictions."""
     from ..looking.explain_outputs import Outputs, written
-    from ..looking.film.camera import camera_among
-    from ..looking.film.source import films_among
+    from ..looking.film.command import FilmRequest
+    from ..looking.film.overlay_film import FilmOptions
     from ..looking.look import LookRequest
     from ..looking.named_pictures import picture_files, pictures
     from ..registry import load_file
@@ -85,18 +89,11 @@ def explain_command(
     looks = Style(style, colours, alpha)  # type: ignore[arg-type]  # it checks
     for file in plugin or []:
         load_file(file)
-    camera, film = camera_among(images), films_among(images)
-    if seconds is not None and not camera:
-        raise BenchError("it is for the camera", where="--seconds", hint="Leave it out, or name camera")
-    if camera or film:
+    if (source := _film_or_camera(images, seconds)) is not None:
         _refuse_with_film({"--scores": scores, "--raw": raw, "--boxes": boxes, "--masks": masks})
-        from ..looking.film.camera_film import camera_lines
-        from ..looking.film.command import FilmRequest, film_lines
-        from ..looking.film.overlay_film import FilmOptions
-
         asked = FilmRequest(parse_item(model), items(methods), layers, items(classes), seed, device)
         film_options = FilmOptions(out or Path("explained.mp4"), looks, scaling, sound, batch)  # type: ignore[arg-type]
-        say(*(camera_lines(camera, asked, film_options, seconds) if camera else film_lines(film, asked, film_options)))
+        say(*_film_lines(source, asked, film_options, seconds))
         return
     outputs = Outputs(out or Path("explained.png"), raw, boxes, masks, threshold)
     files = picture_files(images)
@@ -116,6 +113,31 @@ def explain_command(
     say(*done.lines, *done.files)
     if done.failed:
         raise typer.Exit(1)
+
+
+def _film_or_camera(images: Sequence[str], seconds: float | None) -> str | Path | None:
+    """The words of the camera or the path of the film, if one is named.
+
+    Raises:
+        BenchError: something else is named beside it, or seconds of what is no camera.
+    """
+    from ..looking.film.camera import camera_among
+    from ..looking.film.source import films_among
+
+    camera = camera_among(images)
+    if seconds is not None and not camera:
+        raise BenchError("it is for the camera", where="--seconds", hint="Leave it out, or name camera")
+    return camera or films_among(images)
+
+
+def _film_lines(source: str | Path, request: FilmRequest, options: FilmOptions, seconds: float | None) -> Iterator[str]:
+    """Explain a film or the camera, and say what was written."""
+    from ..looking.film.camera_film import camera_lines
+    from ..looking.film.command import film_lines
+
+    if isinstance(source, Path):
+        return film_lines(source, request, options)
+    return camera_lines(source, request, options, seconds)
 
 
 def _refuse_with_film(options: Mapping[str, object]) -> None:
