@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -90,10 +91,8 @@ class _CameraFilm:
         drawing = FrameDrawing.of(first.picture.size, self.explainer.spec.preprocess, methods, self.options.style)
 
         def drawn() -> Iterator[Image.Image]:
-            frame = first
-            while frame is not None:
+            for frame in chain([first], frames):
                 yield self._drawn(drawing, frame.picture, frame.time)
-                frame = next(frames, None)
 
         with TemporaryDirectory(dir=out.parent, prefix=f"{out.name}.") as folder:
             part = Path(folder) / "film.mkv"
