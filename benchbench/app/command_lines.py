@@ -11,7 +11,8 @@ from ..digests import digest
 from ..errors import BenchError, nearest
 from ..looking.looked import SCORES
 from ..registry import DATASETS
-from ..study.spec import Target
+from ..study.item_text import parse_item
+from ..study.spec import Target, read_method
 
 FIRST_DATA = "photos"
 ROOT = "root"  # the parameter of data sets that lie in a folder
@@ -24,6 +25,7 @@ class RepeatedQuestion:
     """What is repeated.
 
     Attributes:
+        methods: as the command line spells them.
         model: as the command line spells the network; ``model_item``: as a study takes it.
         classes: the visitor's words; ``targets``: those of a study.
     """
@@ -62,7 +64,7 @@ class RepeatedQuestion:
             "models": [self.model_item],
             "datasets": [item],
             "layers": self.layers if isinstance(self.layers, str) else list(self.layers),
-            "methods": list(self.methods),
+            "methods": list(map(_plain_method, self.methods)),
             "metrics": list(SCORES),
             "target": targets,
             "samples": SAMPLES,
@@ -81,6 +83,21 @@ class RepeatedQuestion:
         """A folder for each study: a folder holds one study's results."""
         asked = (self.model, data, path, *self.methods, self._layers, *map(str, self.targets))
         return f"runs/app-{digest(*asked)[:8]}"
+
+
+def _plain_method(text: str) -> Any:
+    """A method as a study in Python takes it; a parameter's value is of its type, not text."""
+    item = parse_item(text)
+    if isinstance(item, str):
+        return item
+    bound = read_method(item).params
+    values = {key: value for key, value in item.items() if key == "name"}
+    return {**values, **{key: _plain(bound.get(key, value)) for key, value in item.items() if key != "name"}}
+
+
+def _plain(value: Any) -> Any:
+    """A value whose ``repr`` is Python that makes it."""
+    return value if isinstance(value, (bool, int, float, str)) else str(value)
 
 
 def data_choices() -> list[str]:
@@ -107,7 +124,7 @@ def data_text(data: str, path: str) -> str:
 
 
 def quoted(value: str) -> str:
-    """A value as ``benchbench.cli.parsing.parse_item`` reads it back.
+    """A value as ``benchbench.study.item_text.parse_item`` reads it back.
 
     Raises:
         BenchError: it has both kinds of quotes, and a backslash before one of them.

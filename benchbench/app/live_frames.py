@@ -11,8 +11,8 @@ from ..engine.threads import fitting_threads
 from ..errors import BenchError
 from ..looking.film.drawing import FrameDrawing
 from ..looking.film.frame_maps import FrameExplainer, FrameMaps
-from ..viz.style import COLOURS, Style
-from .app_question import cheap_methods
+from ..viz.style import Style
+from .app_question import is_cheap, method_of
 from .map_cards import CardRow, MapCard, address_of, duration_of, rendered_rows
 from .network_shelf import LoadedNetwork
 
@@ -29,7 +29,7 @@ def checked_live(methods: Sequence[str], slow: bool) -> tuple[str, ...]:
         raise BenchError("nothing is chosen", where="methods", hint="Choose at least one")
     if len(methods) > MOST_LIVE:
         raise BenchError(f"{MOST_LIVE} methods are the most of a camera", where="methods", hint="Choose fewer")
-    slower = [name for name in methods if name not in cheap_methods()]
+    slower = [text for text in methods if not is_cheap(method_of(text))]
     if slower and not slow:
         message = f"{slower[0]} needs many passes for a frame"
         raise BenchError(message, where="methods", hint="Tick “Slow methods too”, or choose another one")
@@ -57,5 +57,5 @@ def live_page(network: LoadedNetwork, frame: Image.Image, methods: Sequence[str]
 
 def _cards(explainer: FrameExplainer, maps: FrameMaps, frame: Image.Image) -> Iterator[MapCard]:
     for method, each in zip(explainer.methods, maps.maps, strict=True):
-        drawing = FrameDrawing(frame.size, explainer.spec.preprocess, ("",), COLOURS, Style().alpha)
+        drawing = FrameDrawing.of(frame.size, explainer.spec.preprocess, ("",), Style())
         yield MapCard(address_of(drawing.draw(frame, [each[0]], "")), method.title, f"map of {method.title}")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import BenchError
-from .app_question import method_choices
+from .app_question import TYPED, all_methods, method_choices
 from .map_cards import message
 from .visitor_desk import RULES, VisitorDesk
 
@@ -28,8 +28,13 @@ def live_panel(gr: Any, desk: VisitorDesk, network: Any) -> Callable[[Any], None
                 elem_id="camera",
             )
             methods = gr.Dropdown(
-                method_choices(), value=["gradcam"], multiselect=True, label="Methods", elem_id="live-methods"
+                method_choices(),
+                value=["gradcam"],
+                multiselect=True,
+                label="Methods",
+                elem_id="live-methods",
             )
+            typed = gr.Textbox(label="More methods, with parameters", placeholder=TYPED, elem_id="live-typed")
             word = gr.Dropdown([RULES[0]], value="predicted", label="Class", elem_id="live-class")
             layer = gr.Dropdown(["last"], value="last", label="Layer", elem_id="live-layer")
             slow = gr.Checkbox(False, label="Slow methods too", elem_id="live-slow")
@@ -37,9 +42,9 @@ def live_panel(gr: Any, desk: VisitorDesk, network: Any) -> Callable[[Any], None
             status = gr.HTML(elem_id="live-status")
             answer = gr.HTML(elem_id="live-answer")
 
-    def on_frame(payload: Any, name: str, *words: Any) -> Any:
+    def on_frame(payload: Any, name: str, methods: Any, typed: Any, *words: Any) -> Any:
         try:
-            page = desk.live(name, payload, *words)
+            page = desk.live(name, payload, all_methods(methods, typed), *words)
         except BenchError as error:
             return message(str(error), wrong=True), ""
         return (gr.skip(), gr.skip()) if page is None else ("", page)
@@ -56,7 +61,9 @@ def live_panel(gr: Any, desk: VisitorDesk, network: Any) -> Callable[[Any], None
     def connect(blocks: Any) -> None:
         hidden = {"preprocess": False, "api_visibility": "private", "show_progress": "hidden"}
         turns = {"stream_every": EVERY, "time_limit": None, "concurrency_limit": _VISITORS}
-        camera.stream(on_frame, [camera, network, methods, layer, word, slow], [status, answer], **hidden, **turns)
+        camera.stream(
+            on_frame, [camera, network, methods, typed, layer, word, slow], [status, answer], **hidden, **turns
+        )
         alone = {"concurrency_limit": 1, "concurrency_id": "compute"}
         network.change(on_network, [network], [word, layer], **hidden, **alone)
         blocks.load(on_network, [network], [word, layer], **hidden, **alone)

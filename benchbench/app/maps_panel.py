@@ -7,7 +7,7 @@ from typing import Any
 
 from ..errors import BenchError
 from ..viz.style import COLOURS
-from .app_question import DEFAULT_METHODS, AppQuestion, method_choices
+from .app_question import DEFAULT_METHODS, TYPED, AppQuestion, all_methods, method_choices
 from .command_lines import FIRST_DATA, data_choices
 from .map_cards import message
 from .visitor_desk import RULES, VisitorDesk
@@ -35,8 +35,13 @@ def maps_panel(gr: Any, desk: VisitorDesk, network: Any) -> Callable[[Any], None
                 elem_id="picture",
             )
             methods = gr.Dropdown(
-                method_choices(), value=list(DEFAULT_METHODS), multiselect=True, label="Methods", elem_id="methods"
+                method_choices(),
+                value=list(DEFAULT_METHODS),
+                multiselect=True,
+                label="Methods",
+                elem_id="methods",
             )
+            typed = gr.Textbox(label="More methods, with parameters", placeholder=TYPED, elem_id="typed")
             classes = gr.Dropdown(
                 list(RULES), value=["predicted"], multiselect=True, label="Classes", elem_id="classes"
             )
@@ -53,17 +58,19 @@ def maps_panel(gr: Any, desk: VisitorDesk, network: Any) -> Callable[[Any], None
                 path = gr.Textbox(label="Its folder", placeholder="path/to/images", elem_id="data-path")
                 run = gr.Code(language="shell", wrap_lines=True, label="On a data set", elem_id="run-command")
                 python = gr.Code(language="python", wrap_lines=True, label="In Python", elem_id="python-lines")
-    asked = [network, picture, methods, layers, classes, scores, style]
-    repeated = [network, picture, methods, layers, classes, scores, data, path]
+    asked = [network, picture, methods, typed, layers, classes, scores, style]
+    repeated = [network, picture, methods, typed, layers, classes, scores, data, path]
 
     def connect(blocks: Any) -> None:
+        # a picture's input fires once for an upload, a paste, a photograph or a removal; its change fires twice
         alone = {"preprocess": False, "api_visibility": "private", "concurrency_limit": 1, "concurrency_id": "compute"}
         words = {**alone, "concurrency_id": "words", "show_progress": "hidden", "trigger_mode": "always_last"}
         on_network, on_picture, on_button, on_words = _handlers(gr, desk)
         network.change(on_network, [network, picture], [status, layers, classes, answer], **alone)
-        picture.change(on_picture, asked, [status, classes, answer], **{**alone, "trigger_mode": "always_last"})
+        picture.input(on_picture, asked, [status, classes, answer], **{**alone, "trigger_mode": "always_last"})
         button.click(on_button, asked, [status, answer], **alone)
-        gr.on([component.change for component in repeated], on_words, repeated, [explain, run, python], **words)
+        events = [picture.input, *(component.change for component in repeated if component is not picture)]
+        gr.on(events, on_words, repeated, [explain, run, python], **words)
         blocks.load(on_network, [network, picture], [status, layers, classes, answer], **alone)
 
     return connect
@@ -98,10 +105,11 @@ def _handlers(gr: Any, desk: VisitorDesk) -> tuple[Callable[..., Any], ...]:
             return message(str(error), wrong=True), ""
 
     def on_words(
-        name: str, payload: Any, methods: Any, layers: Any, classes: Any, scores: Any, data: Any, path: Any
+        name: str, payload: Any, methods: Any, typed: Any, layers: Any, classes: Any, scores: Any, data: Any, path: Any
     ) -> Any:
         try:
-            return desk.commands(name, payload, AppQuestion.of(methods, layers, classes, scores), data, path)
+            question = AppQuestion.of(all_methods(methods, typed), layers, classes, scores)
+            return desk.commands(name, payload, question, data, path)
         except BenchError as error:
             return (f"# {error}",) * 3
 
@@ -109,6 +117,15 @@ def _handlers(gr: Any, desk: VisitorDesk) -> tuple[Callable[..., Any], ...]:
 
 
 def _page(
-    desk: VisitorDesk, name: str, payload: Any, methods: Any, layers: Any, classes: Any, scores: Any, style: Any
+    desk: VisitorDesk,
+    name: str,
+    payload: Any,
+    methods: Any,
+    typed: Any,
+    layers: Any,
+    classes: Any,
+    scores: Any,
+    style: Any,
 ) -> str:
-    return desk.maps_page(name, payload, AppQuestion.of(methods, layers, classes, scores), str(style))
+    question = AppQuestion.of(all_methods(methods, typed), layers, classes, scores)
+    return desk.maps_page(name, payload, question, str(style))

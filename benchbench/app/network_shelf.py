@@ -19,6 +19,7 @@ from ..looking.film.frame_maps import FrameExplainer
 from ..network.layers import WORDS
 from ..registry import MODELS
 from ..study.choices import ModelChoice
+from ..study.item_text import parse_item
 from ..study.spec import StudySpec
 from ..types import ModelSpec
 
@@ -64,7 +65,7 @@ class LoadedNetwork:
         if key not in self._explainers:
             while len(self._explainers) >= _MOST_EXPLAINERS:
                 del self._explainers[next(iter(self._explainers))]
-            request = FilmRequest(self.choice, list(methods), layer, [word], device=str(self.device))
+            request = FilmRequest(self.choice, list(map(parse_item, methods)), layer, [word], device=str(self.device))
             self._explainers[key] = request.explainer()
         return self._explainers[key]
 

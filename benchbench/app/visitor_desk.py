@@ -13,8 +13,10 @@ from typing import Any
 from PIL import Image
 
 from ..engine.threads import fitting_threads
+from ..errors import BenchError
 from ..looking.look import look
 from ..looking.looked import chance
+from ..study.item_text import parse_item
 from ..viz.style import Style
 from .app_options import AppOptions
 from .app_question import AppQuestion
@@ -78,6 +80,7 @@ class VisitorDesk:
             BenchError: the picture, the network or the question is refused, or the network fails on the picture.
         """
         looks = Style(style)  # type: ignore[arg-type]  # it checks
+        self._check(question)
         picture = sent_picture(payload, self.uploads)
         picture.decoded()  # what is wrong with the file is said of the file, before the network is asked
         with self._network(name) as network, TemporaryDirectory(prefix="benchbench-app-") as folder:
@@ -93,6 +96,7 @@ class VisitorDesk:
         """
         frame = camera_frame(payload)
         chosen = AppQuestion.of(methods, layer or "last", word or "predicted")
+        self._check(chosen)
         checked = checked_live(chosen.methods, bool(slow))
         if not self._turn.acquire(timeout=_PATIENCE):
             return None
@@ -107,12 +111,24 @@ class VisitorDesk:
         Raises:
             BenchError: an unknown network or data set.
         """
+        self._check(question)
         data, path = checked_data(data, path)
         name = self.shelf.known(str(name))
         item, words, targets = self.options.models.get(name, name), question.layer_words, question.targets
         repeated = RepeatedQuestion(name, item, question.methods, words, question.classes, targets, question.scores)
         picture = sent_picture(payload, self.uploads).name if payload else "picture.jpg"
         return repeated.explain_command(picture), repeated.run_command(data, path), repeated.python_lines(data, path)
+
+    def _check(self, question: AppQuestion) -> None:
+        """A parameter can make a method take hours: visitors of other machines choose methods without.
+
+        Raises:
+            BenchError: one has parameters, and other machines reach the app.
+        """
+        for text in question.methods:
+            if not self.options.local and not isinstance(parse_item(text), str):
+                message = f"{text!r}: parameters are taken where only this machine reaches the app"
+                raise BenchError(message, where="methods", hint="Choose a method of the list")
 
     @contextmanager
     def _network(self, name: str) -> Iterator[LoadedNetwork]:

@@ -21,6 +21,7 @@ from ..console import plain_console
 from ..errors import BenchError, folded
 from ..processors import wait_asleep
 from ..reports.rendering import rendered
+from ..study.item_text import parse_item
 from .again import compared_with, folder_again, is_run
 from .audit import audit_command
 from .common import STOPPED, Once, StoppedInOneLine, run_study, study_of
@@ -31,7 +32,7 @@ from .gate import baseline_command, check_command
 from .merge import merge_command
 from .options import Layers, NumCpus, NumGpus, Processes, RayAddress, Score, TimeLimit
 from .output import put, say, screen
-from .parsing import named, number, parse_item, two
+from .parsing import named, number, two
 from .report import report_command
 from .status import status_command
 from .validate import validate_command

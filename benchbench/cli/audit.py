@@ -10,8 +10,9 @@ import typer
 from ..errors import BenchError, nearest
 from ..files import publish
 from ..reports.rendering import rendered
+from ..study.item_text import items
 from .output import put, say
-from .parsing import items, labels
+from .parsing import labels
 
 if TYPE_CHECKING:
     from ..results.audit_rows import AuditReport

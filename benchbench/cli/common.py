@@ -20,9 +20,10 @@ from ..formatting import plural
 from ..paths import expanded
 from ..quick_imports import quick_imports
 from ..remote.run_url import without_secrets
+from ..study.item_text import items
 from .again import is_run, keys_of
 from .output import say, screen
-from .parsing import items, number
+from .parsing import number
 from .url_places import META, at_hand, place_of, urls_among
 
 STOPPED = "benchbench: stopped"

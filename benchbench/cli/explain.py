@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..errors import BenchError
+from ..study.item_text import items, parse_item
 from .output import say
-from .parsing import items, labels, parse_item
+from .parsing import labels
+
+if TYPE_CHECKING:
+    from ..looking.film.command import FilmRequest
+    from ..looking.film.overlay_film import FilmOptions
 
 DEMO = "efficientnet_lite0"  # whose weights come with a package
 NAMES = "Names, separated by commas; with parameters: name:key=value"
 
 
-Images = Annotated[list[str], typer.Argument(help="Photographs, folders, patterns in quotes; or a film")]
+Images = Annotated[list[str], typer.Argument(help="Photographs, folders, patterns in quotes; or a film, or camera")]
 _MODEL = "A name, or FILE.py:function; with parameters: name:key=value"
 Model = Annotated[str, typer.Option("--model", "--models", help=_MODEL)]
 Methods = Annotated[str, typer.Option("--methods", "--method", help=NAMES)]
@@ -42,7 +47,9 @@ _SCALING = "Of a film: frame, each map by itself; film, all maps alike, without 
 Scaling = Annotated[str, typer.Option(help=_SCALING)]
 Sound = Annotated[bool, typer.Option("--audio/--no-audio", help="Of a film: copy its sound")]
 Batch = Annotated[int, typer.Option(min=1, help="Of a film: frames in a forward pass")]
-_OUT = "PNG (default: explained.png), JPEG, WebP, SVG, PDF or HTML; of a film MP4, MOV or MKV"
+_SECONDS = "Of the camera: how long the film is; by default until Ctrl-C"
+Seconds = Annotated[float | None, typer.Option(help=_SECONDS, show_default=False)]
+_OUT = "PNG (default: explained.png), JPEG, WebP, SVG, PDF or HTML; of a film or the camera MP4, MOV or MKV"
 Out = Annotated[Path | None, typer.Option(help=_OUT)]
 
 
@@ -67,11 +74,13 @@ def explain_command(
     scaling: Scaling = "frame",
     sound: Sound = True,
     batch: Batch = 16,
+    seconds: Seconds = None,
     out: Out = None,
 ) -> None:
-    """Draw the maps of methods, layers and classes over photographs or over a film, and print the predictions."""
+    """Draw the maps of methods, layers and classes over photographs, a film or the camera; print the predictions."""
     from ..looking.explain_outputs import Outputs, written
-    from ..looking.film.source import films_among
+    from ..looking.film.command import FilmRequest
+    from ..looking.film.overlay_film import FilmOptions
     from ..looking.look import LookRequest
     from ..looking.named_pictures import picture_files, pictures
     from ..registry import load_file
@@ -80,12 +89,11 @@ def explain_command(
     looks = Style(style, colours, alpha)  # type: ignore[arg-type]  # it checks
     for file in plugin or []:
         load_file(file)
-    if film := films_among(images):
+    if (source := _film_or_camera(images, seconds)) is not None:
         _refuse_with_film({"--scores": scores, "--raw": raw, "--boxes": boxes, "--masks": masks})
-        from ..looking.film.command import FilmRequest, film_lines
-
-        wanted_film = FilmRequest(parse_item(model), items(methods), layers, items(classes), seed, device)
-        say(*film_lines(film, wanted_film, looks, out or Path("explained.mp4"), scaling, sound, batch))
+        asked = FilmRequest(parse_item(model), items(methods), layers, items(classes), seed, device)
+        film_options = FilmOptions(out or Path("explained.mp4"), looks, scaling, sound, batch)  # type: ignore[arg-type]
+        say(*_film_lines(source, asked, film_options, seconds))
         return
     outputs = Outputs(out or Path("explained.png"), raw, boxes, masks, threshold)
     files = picture_files(images)
@@ -105,6 +113,31 @@ def explain_command(
     say(*done.lines, *done.files)
     if done.failed:
         raise typer.Exit(1)
+
+
+def _film_or_camera(images: Sequence[str], seconds: float | None) -> str | Path | None:
+    """The words of the camera or the path of the film, if one is named.
+
+    Raises:
+        BenchError: something else is named beside it, or seconds of what is no camera.
+    """
+    from ..looking.film.camera import camera_among
+    from ..looking.film.source import films_among
+
+    camera = camera_among(images)
+    if seconds is not None and not camera:
+        raise BenchError("it is for the camera", where="--seconds", hint="Leave it out, or name camera")
+    return camera or films_among(images)
+
+
+def _film_lines(source: str | Path, request: FilmRequest, options: FilmOptions, seconds: float | None) -> Iterator[str]:
+    """Explain a film or the camera, and say what was written."""
+    from ..looking.film.camera_film import camera_lines
+    from ..looking.film.command import film_lines
+
+    if isinstance(source, Path):
+        return film_lines(source, request, options)
+    return camera_lines(source, request, options, seconds)
 
 
 def _refuse_with_film(options: Mapping[str, object]) -> None:

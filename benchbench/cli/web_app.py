@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from ..app.app_options import HOST, PORT, AppOptions
+from ..study.item_text import parse_item
 from .output import say
-from .parsing import parse_item
 
 _MODEL = "A network that visitors may choose beside the registered ones: a name, or FILE.py:function; several times"
 _RUN = "A run's folder that visitors may open; several times"

@@ -61,6 +61,7 @@ NO_NUMBERS = (
         "models/zoo_networks.py",
         "study/again.py",
         "study/extension.py",
+        "study/item_text.py",
         "evaluation/cell_reader.py",
     ),
     *(

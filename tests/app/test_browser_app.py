@@ -69,10 +69,7 @@ def test_hostile_files_are_one_line_and_the_app_lives_on(
 
 def test_a_picture_from_the_camera(camera_browser: Any, app: RunningApp) -> None:
     with visiting(camera_browser, app) as visit:
-        visit.tab.locator("#picture button[aria-label*='camera' i]").click()
-        visit.tab.locator("#picture").get_by_text("Click to Access Webcam").click()
-        visit.tab.wait_for_function("document.querySelector('#picture video')?.readyState >= 2")
-        visit.tab.locator("#picture button[aria-label='capture photo']").click()
+        visit.photograph()
         assert visit.heads()
         assert visit.tab.locator("#answer .bb-card img").count() == 3
 
@@ -130,6 +127,54 @@ def test_a_slow_method_of_the_camera_is_asked_for(camera_browser: Any, app: Runn
         visit.tab.locator("#live-status [role=alert]", has_text="many passes").wait_for()
         visit.tab.locator("#live-slow input").check()
         visit.tab.wait_for_selector("#live-answer .bb-card img")
+
+
+def test_a_picture_is_computed_once(
+    camera_browser: Any, app: RunningApp, app_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Uploaded first, in place of another one, after a removal, or taken with the camera."""
+    photograph(tmp_path / "dog.png", 5)
+    computed: list[str] = []
+    maps_page = desk_module.VisitorDesk.maps_page
+
+    def counting(self: desk_module.VisitorDesk, name: str, payload: Any, *rest: Any) -> str:
+        computed.append(payload["orig_name"])
+        return maps_page(self, name, payload, *rest)
+
+    monkeypatch.setattr(desk_module.VisitorDesk, "maps_page", counting)
+    with visiting(camera_browser, app) as visit:
+
+        def shown(name: str) -> None:
+            visit.tab.locator("#answer", has_text=name).wait_for()
+            visit.tab.wait_for_timeout(700)  # a second computation would follow at once
+            assert visit.tab.locator("#answer h3").count() == 1
+
+        visit.send(app_home / "cat.png")
+        shown("cat.png")
+        visit.send(tmp_path / "dog.png", over=True)
+        shown("dog.png")
+        visit.send(app_home / "cat.png")
+        shown("cat.png")
+        visit.tab.locator('#picture button[aria-label="Remove Image"]').click()
+        visit.photograph()
+        shown("image.png")
+    assert computed == ["cat.png", "dog.png", "cat.png", "image.png"]
+
+
+def test_a_method_is_typed_with_its_parameters(camera_browser: Any, app: RunningApp, app_home: Path) -> None:
+    with visiting(camera_browser, app) as visit:
+        visit.choose("methods", "torch-cam GradCAM")
+        typed = visit.tab.locator("#typed textarea, #typed input")
+        typed.fill("smoothgrad:samples=2")
+        visit.send(app_home / "cat.png")
+        visit.heads()
+        titles = visit.tab.locator("#answer .bb-card strong").all_inner_texts()
+        assert titles[1:4] == ["Grad-CAM", "Layer-CAM", "torch-cam GradCAM"]
+        assert titles[4].startswith("SmoothGrad")
+        typed.fill("<b>gradcamm</b>")
+        visit.tab.locator("#explain").click()
+        visit.tab.locator("#status [role=alert]", has_text="methods: unknown method '<b>gradcamm</b>'").wait_for()
+        assert visit.complaints == []
 
 
 def test_names_of_classes_are_text(camera_browser: Any, app: RunningApp, app_home: Path) -> None:

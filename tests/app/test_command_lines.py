@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import benchbench as bb
 from benchbench.app.command_lines import RepeatedQuestion, checked_data, data_choices, data_text, quoted
-from benchbench.cli.parsing import items, parse_item
+from benchbench.study.item_text import items, parse_item
 
 from ..cli.commands import benchbench
 from ..viz.test_overlay import NET

@@ -6,6 +6,7 @@ import base64
 import gc
 import html
 import re
+import shlex
 import threading
 import time
 import weakref
@@ -18,11 +19,12 @@ import pytest
 from benchbench import BenchError
 from benchbench.app import visitor_desk as desk_module
 from benchbench.app.app_options import AppOptions
-from benchbench.app.app_question import MOST_MAPS, AppQuestion, cheap_methods, method_choices
+from benchbench.app.app_question import MOST_MAPS, AppQuestion, all_methods, is_cheap, method_choices, method_of
 from benchbench.app.live_frames import MOST_LIVE
 from benchbench.app.visitor_desk import VisitorDesk
 from benchbench.looking import explain_outputs
 from benchbench.looking.looked import Looked, every_place
+from benchbench.registry import METHODS
 
 from ..cli.commands import benchbench
 from ..viz.test_overlay import NET
@@ -191,9 +193,47 @@ def test_a_frame_whose_turn_does_not_come_is_left_out(desk: VisitorDesk, frame: 
     assert desk.live("small", frame, ["gradcam"], "last", "predicted", False)
 
 
+def test_methods_of_other_libraries_and_with_parameters(
+    place: Path, desk: VisitorDesk, frame: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Chosen or typed, as the command line spells them; the scores are those of the command."""
+    assert all_methods(["gradcam"], "a:b=1, 'c,d',") == ["gradcam", "a:b=1", "'c,d'"]
+    names = {value: text for text, value in method_choices()}
+    assert names["pytorch-grad-cam:ScoreCAM"] == "pytorch-grad-cam ScoreCAM"
+    assert {"torchcam:GradCAM", "captum:Saliency", "gradcam"} <= set(names)
+    mine, theirs = _looked(monkeypatch, desk_module), _looked(monkeypatch, explain_outputs)
+    methods = ["torchcam:GradCAM", "smoothgrad:samples=2"]
+    question = AppQuestion.of(methods, "last", "1")
+    page = desk.maps_page("small", _sent(place / "cat.png"), question, "overlay")
+    assert "torch-cam GradCAM" in page
+    command, _, lines = desk.commands("small", _sent(place / "cat.png"), question, "photos", "")
+    assert "methods=['torchcam:GradCAM', {'name': 'smoothgrad', 'samples': 2}]," in lines
+    done = benchbench(*shlex.split(command.replace(" small ", " net.py:small "))[1:], cwd=place)
+    assert done.returncode == 0, done.stderr
+    (app,), (command_line,) = mine, theirs
+    places = every_place(command_line)
+    assert len(places) == 2
+    assert all(app.scores(each) == command_line.scores(each) for each in places)
+    assert desk.live("small", frame, ["torchcam:GradCAM"], "last", "predicted", True)
+
+
+def test_visitors_of_other_machines_type_no_parameters(place: Path, frame: dict[str, str]) -> None:
+    """Which can make a method take hours."""
+    desk = VisitorDesk(AppOptions({"small": f"{place / 'net.py'}:small"}, host="0.0.0.0", device="cpu"), place)
+    question, sent = AppQuestion.of("smoothgrad:samples=2", "last", "1"), _sent(place / "cat.png")
+    for ask in (
+        lambda: desk.maps_page("small", sent, question, "overlay"),
+        lambda: desk.commands("small", sent, question, "photos", ""),
+        lambda: desk.live("small", frame, list(question.methods), "last", "1", True),
+    ):
+        with pytest.raises(BenchError, match="parameters are taken where only this machine"):
+            ask()
+
+
 def test_slow_methods_of_a_camera_are_asked_for(desk: VisitorDesk, frame: dict[str, str]) -> None:
-    assert {"gradcam", "gradcam++", "layercam", "eigencam", "saliency"} <= cheap_methods()
-    assert not {"scorecam", "rise", "ablationcam", "integratedgradients", "smoothgrad"} & cheap_methods()
+    assert all(is_cheap(method_of(text)) for text in ("gradcam", "gradcam++", "layercam", "eigencam", "saliency"))
+    slow = ("scorecam", "rise", "ablationcam", "integratedgradients", "smoothgrad:samples=2", "torchcam:GradCAM")
+    assert not any(is_cheap(method_of(text)) for text in slow)
     with pytest.raises(BenchError, match="scorecam needs many passes"):
         desk.live("small", frame, ["scorecam"], "last", "predicted", False)
     assert "Score-CAM" in (desk.live("small", frame, ["scorecam"], "last", "predicted", True) or "")
@@ -206,13 +246,22 @@ def test_slow_methods_of_a_camera_are_asked_for(desk: VisitorDesk, frame: dict[s
     [
         (([], ["last"], ["predicted"]), "methods: nothing is chosen"),
         ((["gradcam"], [], ["predicted"]), "layers: nothing is chosen"),
+        (
+            (["smoothgrad:smaples=3"], ["last"], ["predicted"]),
+            "methods: smoothgrad has no parameter 'smaples'.*samples",
+        ),
+        ((["smoothgrad:samples=many"], ["last"], ["predicted"]), "methods: .*many"),
+        ((["gradcam,layercam"], ["last"], ["predicted"]), "methods: cannot read 'gradcam,layercam'"),
+        ((["torchcam:Nope"], ["last"], ["predicted"]), "methods: .*Nope"),
+        ((["'gradcam"], ["last"], ["predicted"]), "methods: a quote is not closed"),
+        ((["name:x"], ["last"], ["predicted"]), "methods: unknown method 'name:x'. Search the list$"),
         ((["gradcm"], ["last"], ["predicted"]), "Did you mean 'gradcam'"),
         ((["gradcam"], ["last", "1"], ["predicted"]), "last and stages stand alone"),
         ((["gradcam"], ["nowhere"], ["predicted"]), "nowhere"),
         ((["gradcam"], ["last"], ["99"]), "99"),
         ((["gradcam"], ["last"], ["top999999999"]), "no class 'top999999999'"),
         ((["gradcam", "layercam", "fem", "hirescam", "eigencam"], ["stages"], ["predicted"]), "that is 25 maps"),
-        (([name for _, name in method_choices()][: MOST_MAPS + 1], ["last"], ["predicted"]), "are the most"),
+        ((METHODS.names()[: MOST_MAPS + 1], ["last"], ["predicted"]), "are the most"),
     ],
 )
 def test_a_wrong_question_is_one_line(words: Any, said_of_it: str, place: Path, desk: VisitorDesk) -> None:

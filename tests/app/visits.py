@@ -10,6 +10,10 @@ from typing import Any
 
 from .running import RunningApp
 
+_HEADS = """() => {
+    const answer = document.querySelector("#answer");
+    return answer.querySelector(".bb-card img") && Array.from(answer.querySelectorAll("h3"), (head) => head.innerText);
+}"""
 _KNOWN = ("Method not implemented.",)  # of Gradio's own page, at every visit
 
 
@@ -27,13 +31,25 @@ class AppVisit:
         """What was asked of another machine."""
         return {url for url in self.requests if not url.startswith((self.address, "data:", "blob:"))}
 
-    def send(self, path: Path) -> None:
-        """Upload a picture in place of the one before."""
-        clear = self.tab.locator('#picture button[aria-label="Clear"], #picture button[title="Clear"]')
-        if clear.count():
-            clear.first.click()
+    def send(self, path: Path, *, over: bool = False) -> None:
+        """Upload a picture in place of the one before.
+
+        Args:
+            over: whether the one before is replaced while it is there, and not removed first.
+        """
+        remove = self.tab.locator('#picture button[aria-label="Remove Image"]')
+        if remove.count() and not over:
+            remove.click()
+            self.tab.wait_for_function("!document.querySelector('#answer').querySelector('img')")
         self.tab.wait_for_selector("#picture input[type=file]", state="attached")
         self.tab.set_input_files("#picture input[type=file]", str(path))
+
+    def photograph(self) -> None:
+        """Take a picture with the camera."""
+        self.tab.locator("#picture button[aria-label*='camera' i]").click()
+        self.tab.locator("#picture").get_by_text("Click to Access Webcam").click()
+        self.tab.wait_for_function("document.querySelector('#picture video')?.readyState >= 2")
+        self.tab.locator("#picture button[aria-label='capture photo']").click()
 
     def choose(self, name: str, text: str) -> None:
         """Search in a list and take the first that fits."""
@@ -47,9 +63,9 @@ class AppVisit:
         self.tab.get_by_role("tab", name=tab).click()
 
     def heads(self) -> list[str]:
-        """The headings of the answer, when its maps are there."""
-        self.tab.wait_for_selector("#answer .bb-card img", timeout=60_000)
-        return list(self.tab.locator("#answer h3").all_inner_texts())
+        """The headings of the answer, read at the moment at which its maps are there."""
+        heads = self.tab.wait_for_function(_HEADS, timeout=60_000).json_value()
+        return list(map(str, heads))
 
 
 @contextmanager

@@ -14,7 +14,6 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from benchbench.cli.parsing import items
 from benchbench.datasets.builtin.grids import GridLayout, Mosaics, Tile, draw, number_of_grids
 from benchbench.engine.runner import run
 from benchbench.errors import BenchError, NotApplicable
@@ -22,6 +21,7 @@ from benchbench.models.disconnect import disconnect
 from benchbench.models.grid_cells import Division
 from benchbench.registry import DATASETS, DatasetPlugin
 from benchbench.results.record import Record
+from benchbench.study.item_text import items
 from benchbench.study.spec import StudySpec
 from benchbench.types import ModelSpec, Preprocess, Sample
 

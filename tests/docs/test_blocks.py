@@ -23,8 +23,8 @@ from torch import Tensor, nn
 
 import benchbench as bb
 from benchbench.cli.app import app
-from benchbench.cli.parsing import items
 from benchbench.registry import DATASETS, METHODS, METRICS, MODELS, SUITES
+from benchbench.study.item_text import items
 from benchbench.study.spec import StudySpec, read_metric
 from benchbench.study.study_file import name_and_params
 from benchbench.study.subset import subset_in

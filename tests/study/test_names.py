@@ -10,8 +10,8 @@ import torch
 import yaml
 
 import benchbench as bb
-from benchbench.cli.parsing import items
 from benchbench.errors import BenchError
+from benchbench.study.item_text import items
 from benchbench.study.spec import StudySpec
 
 BASE: dict[str, Any] = {"models": ["resnet18"], "datasets": ["photos"], "methods": ["gradcam"], "metrics": ["deletion"]}

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from benchbench.cli.parsing import items
 from benchbench.engine.model_survey import method_cautions
 from benchbench.errors import BenchError
 from benchbench.stats.metric_reliability import levels_of
 from benchbench.study.identity import identity
+from benchbench.study.item_text import items
 from benchbench.study.scores import logit_alone
 from benchbench.study.spec import MethodChoice, StudySpec, read_method
 from benchbench.suites.reliability.levels import with_levels

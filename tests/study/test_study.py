@@ -11,9 +11,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchbench.cli.parsing import items, parse_item
 from benchbench.errors import BenchError
 from benchbench.registry import DATASETS
+from benchbench.study.item_text import items, parse_item
 from benchbench.study.spec import StudySpec, read_yaml
 
 from ..networks import Pooled, seeded

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from benchbench.cli.parsing import items
 from benchbench.errors import BenchError
+from benchbench.study.item_text import items
 from benchbench.study.spec import StudySpec
 from benchbench.study.subset import Subset, subset_in
 

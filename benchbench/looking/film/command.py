@@ -13,7 +13,6 @@ from ...engine.threads import fitting_threads
 from ...errors import BenchError
 from ...formatting import plural
 from ...study.spec import StudySpec
-from ...viz.style import Style
 from .frame_maps import FrameExplainer
 from .overlay_film import FilmOptions, overlay_film
 
@@ -54,15 +53,12 @@ class FilmRequest:
         return FrameExplainer.of(study, self.layer, self.classes[0])
 
 
-def film_lines(
-    film: Path, request: FilmRequest, style: Style, out: Path, scaling: str, sound: bool, batch: int
-) -> Iterator[str]:
+def film_lines(film: Path, request: FilmRequest, options: FilmOptions) -> Iterator[str]:
     """Make the film, and say what was made.
 
     Raises:
         BenchError: an unknown word, a film that cannot be read, or a file that cannot be written.
     """
-    options = FilmOptions(out, style, scaling, sound, batch)  # type: ignore[arg-type]  # it checks
     bar = Terminal(plain_console(stderr=True))
     try:
         with fitting_threads():
@@ -76,4 +72,4 @@ def film_lines(
     yield f"{film}: {plural(done.frames, 'frame')}{kept}"
     if done.damaged:
         yield f"{plural(done.damaged, 'damaged packet')} could not be decoded and left out"
-    yield str(out)
+    yield str(options.out)

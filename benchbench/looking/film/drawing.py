@@ -15,6 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 from ...maps.normalise import upsample
 from ...models.preprocess import placed
 from ...types import Preprocess
+from ...viz.style import Style
 
 _DIM = 0.45  # the brightness of what the network's crop does not have
 _LEVELS = np.arange(256) / 255
@@ -46,6 +47,18 @@ class FrameDrawing:
     colours: str
     alpha: float
     ranges: tuple[Range, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        size: tuple[int, int],
+        preprocess: Preprocess,
+        methods: tuple[str, ...],
+        style: Style,
+        ranges: tuple[Range, ...] = (),
+    ) -> FrameDrawing:
+        """Frames of this size in a style; a ``map`` hides the frame below it."""
+        return cls(size, preprocess, methods, style.colours, 1.0 if style.kind == "map" else style.alpha, ranges)
 
     @cached_property
     def crop(self) -> tuple[int, int, int, int]:

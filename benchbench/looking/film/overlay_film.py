@@ -257,15 +257,8 @@ class _Work:
         """Of a film, all frames of which have the size of the first."""
         if self._size is None:
             self._size = first.picture.size
-        style = self.options.style
-        return FrameDrawing(
-            self._size,
-            self.explainer.spec.preprocess,
-            tuple(method.title for method in self.explainer.methods),
-            style.colours,
-            1.0 if style.kind == "map" else style.alpha,
-            self._ranges,
-        )
+        methods = tuple(method.title for method in self.explainer.methods)
+        return FrameDrawing.of(self._size, self.explainer.spec.preprocess, methods, self.options.style, self._ranges)
 
     def _read_ranges(self, count: int) -> tuple[Range, ...]:
         """By method, the lowest and the highest value of all maps of the film."""

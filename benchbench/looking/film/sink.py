@@ -87,7 +87,7 @@ def _packets(av: Any, parts: Sequence[Path], times: Sequence[int], film: Film, s
     for part in parts:
         with av.open(str(part)) as container:
             for packet in container.demux(video=0):
-                if packet.dts is None:  # the end of the part
+                if not packet.size:  # the end of the part; a frame's dts may be None, as in a part of seven frames
                     continue
                 packet.stream = stream
                 packet.time_base = film.time_base
@@ -96,6 +96,8 @@ def _packets(av: Any, parts: Sequence[Path], times: Sequence[int], film: Film, s
                 packet.duration = following - times[number] if following is not None else _last_step(times)
                 number += 1
                 yield packet
+    if number != len(times):
+        raise ValueError(f"{number} of its {len(times)} frames could be read back")
 
 
 def _last_step(times: Sequence[int]) -> int:

@@ -150,12 +150,12 @@ def _decoded(film: Film) -> Iterator[FilmFrame]:
             for frame in decoded:
                 time = last + step if frame.pts is None or frame.pts <= last else frame.pts
                 last = time
-                yield FilmFrame(time, _upright(frame))
+                yield FilmFrame(time, upright(frame))
     if last < 0:
         raise BenchError("no frame of it can be decoded", where=str(film.path), hint="Give another file")
 
 
-def _upright(frame: Any) -> Image.Image:
+def upright(frame: Any) -> Image.Image:
     """The frame as its rotation flag says that it is to be shown."""
     if frame.width * frame.height > MAX_PIXELS:
         raise BenchError(f"a frame has {frame.width} x {frame.height} pixels", where="film", hint="Give a smaller film")
