@@ -41,6 +41,12 @@ class MapSheet(PictureGrid):
     def save(self, path: str | Path) -> Path:
         """Write an HTML page that loads nothing, or a PNG, JPEG, WebP, SVG or PDF; returns the path.
 
+        Args:
+            path: the file to write; its suffix chooses the format.
+
+        Returns:
+            The path of the file.
+
         Raises:
             BenchError: another suffix, a folder that is not there, or a sheet that is too large for one picture.
         """

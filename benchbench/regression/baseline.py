@@ -56,6 +56,12 @@ class Baseline:
     def of(cls, record: Record) -> Baseline:
         """Of a finished run.
 
+        Args:
+            record: the finished run.
+
+        Returns:
+            The baseline of the run.
+
         Raises:
             BenchError: the run is not finished, it has no score and no map to compare with, or is of a version that did
                 not record digests.
@@ -89,6 +95,12 @@ class Baseline:
     @classmethod
     def load(cls, path: str | Path) -> Baseline:
         """Read a file that ``save`` wrote.
+
+        Args:
+            path: the JSON file.
+
+        Returns:
+            The baseline in the file.
 
         Raises:
             BenchError: there is none, or it is none, or of another format, or an edit left it at odds with itself.
@@ -150,6 +162,12 @@ class Baseline:
 
     def save(self, path: str | Path) -> Path:
         """Write it; the same run gives the same bytes.
+
+        Args:
+            path: where the JSON file is written.
+
+        Returns:
+            The path of the file.
 
         Raises:
             BenchError: it cannot be written there.
