@@ -57,7 +57,11 @@ class MapSheet(PictureGrid):
         return publish(path, self.page(), hint="Give another path")
 
     def page(self) -> str:
-        """The HTML page. Every text in it is escaped, and it may load nothing."""
+        """The sheet as an HTML page.
+
+        Returns:
+            HTML in which every text is escaped, and which loads nothing.
+        """
         rows = [[_page_picture(panel) for panel in row] for row in self.rows]
         return sheet_page(
             self.title,

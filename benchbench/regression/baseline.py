@@ -110,7 +110,15 @@ class Baseline:
     def narrowed(
         self, methods: Collection[str] = (), metrics: Collection[str] = (), *, strict: bool = False
     ) -> Baseline:
-        """With these methods and metrics alone; a metric by its name, or as ``name@protocol``. All, of nothing.
+        """The baseline of some methods and metrics only.
+
+        Args:
+            methods: names of methods; all if empty.
+            metrics: names of metrics, or ``name@protocol``; all if empty.
+            strict: raise an error for a name that the baseline does not have.
+
+        Returns:
+            A smaller baseline.
 
         Raises:
             BenchError: ``strict``, and there is none of this name.
@@ -157,7 +165,11 @@ class Baseline:
         return {group.key: group.samples for group in self.images}
 
     def text(self) -> str:
-        """JSON with a line per cell, so that a diff names what changed."""
+        """The content of the baseline's file.
+
+        Returns:
+            JSON with a line per cell, so that a diff names what changed.
+        """
         return lines({"baseline": FORMAT, **asdict(self)})
 
     def save(self, path: str | Path) -> Path:
