@@ -31,6 +31,11 @@ def identifiers(tree: ast.Module) -> Iterator[tuple[str, int]]:
                 yield name, node.lineno
 
 
+def sources_of_tests() -> list[Path]:
+    """The files of tests/, but for what is installed below it for browsers."""
+    return [path for path in sorted((ROOT / "tests").rglob("*.py")) if "node_modules" not in path.parts]
+
+
 def vague(tree: ast.Module) -> list[tuple[str, int]]:
     return [(name, line) for name, line in identifiers(tree) if name.strip("_").lower() in WORDS]
 
@@ -38,6 +43,10 @@ def vague(tree: ast.Module) -> list[tuple[str, int]]:
 @pytest.mark.parametrize("path", files(), ids=lambda p: str(p.relative_to(ROOT)))
 def test_no_name_is_a_word_that_says_nothing(path: Path) -> None:
     assert not vague(tree_of(path)), f"{path}: what is it?"
+
+
+def test_no_name_in_the_tests_is_a_word_that_says_nothing() -> None:
+    assert {path: names for path in sources_of_tests() if (names := vague(tree_of(path)))} == {}, "what is it?"
 
 
 PLANTED = [

@@ -101,6 +101,9 @@ def explain(
         params: the method's own parameters; and ``score``, of a method that reads a gradient: ``logit`` (default),
             ``probability``, ``log-probability``, ``rest``, ``contrast`` or ``contrast-weighted``. See docs/scores.md.
 
+    Returns:
+        Maps (B, 1, H, W), or (B, T, H, W) for T classes of each image; for several layers, a dictionary by layer.
+
     Raises:
         BenchError: an unknown method, parameter, layer or target; images that the network cannot take.
         NotApplicable: the method has no meaning on this network; the message says why.

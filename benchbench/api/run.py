@@ -15,21 +15,14 @@ from ..regression import Baseline, Checked, Tolerances, check
 from ..remote.run_places import local_copy
 from ..reports import leaderboard_files as tables
 from ..reports.html.refresh import refresh
-from ..results.disturbance_scores import read_trials
-from ..results.record import with_network_rows, with_network_table
+from ..results.record import with_network_rows
 from ..stats import (
     Bands,
     by_group,
-    consistency,
     cost_ratios,
-    decay,
-    health,
-    overview,
-    scales,
     seen_from,
     versus,
 )
-from ..stats.metric_reliability import levels_of
 from .run_comparisons import RunComparisons
 from .tables import Shown, options_of
 
@@ -60,6 +53,9 @@ class Run(RunComparisons):
         Args:
             folder: a path, or the URL of a run in a store, of which a working copy is fetched: see docs/scale.md.
 
+        Returns:
+            The run, also if it is unfinished.
+
         Raises:
             BenchError: it is not one, or no shard of it is finished; or the store cannot be read.
         """
@@ -71,6 +67,8 @@ class Run(RunComparisons):
         """Two methods against each other under every metric, or one against all, or all pairs.
 
         Args:
+            method: a method of the run; None for all pairs.
+            other: the method to compare with; None for all others.
             margin: the equivalence margin, in the metric's unit; None for 1 % of its range.
 
         Returns:
@@ -95,6 +93,15 @@ class Run(RunComparisons):
     ) -> pd.DataFrame:
         """Another run against this one, on the images that both have: see ``benchbench.stats.versus``.
 
+        Args:
+            other: the run to compare with this run.
+            models: maps a network of this run to the network of the other run that it is compared with; None compares
+                equal names.
+            margin: the equivalence margin in units of the metric; 1 % of the metric's range if None.
+
+        Returns:
+            One row per method, metric and setting.
+
         Raises:
             BenchError: the runs have no model or no dataset in common.
         """
@@ -103,6 +110,14 @@ class Run(RunComparisons):
     def cost_ratios(self, other: Run, *, models: Mapping[str, str] | None = None) -> pd.DataFrame:
         """What another run's methods cost beside this one's: see ``benchbench.stats.cost_ratios``.
 
+        Args:
+            other: the run whose costs are divided by the costs of this run.
+            models: maps a network of this run to the network of the other run that it is compared with; None compares
+                equal names.
+
+        Returns:
+            One row per method, setting and cost.
+
         Raises:
             BenchError: the runs have no model or no dataset in common.
         """
@@ -110,6 +125,12 @@ class Run(RunComparisons):
 
     def baseline(self, path: str | Path) -> Path:
         """Keep what the run says in a JSON file, for ``check``: see docs/gate.md.
+
+        Args:
+            path: the JSON file to write.
+
+        Returns:
+            The path of the file.
 
         Raises:
             BenchError: there is nothing to keep, or it cannot be written there.
@@ -126,6 +147,15 @@ class Run(RunComparisons):
     ) -> Checked:
         """The run against a baseline's file, or against another run: see ``benchbench.regression.check``.
 
+        Args:
+            baseline: the path of a baseline or of a run's folder, or a run.
+            tolerances: how much may change; None for the default tolerances.
+            methods: the methods to compare; all if empty.
+            metrics: the metrics to compare; all if empty.
+
+        Returns:
+            What changed; ``ok`` is true if nothing got worse.
+
         Raises:
             BenchError: no such file, no method or metric of that name, or nothing to compare.
         """
@@ -136,11 +166,18 @@ class Run(RunComparisons):
         """Which difference this many images can show, and how many more would separate two methods.
 
         See ``benchbench.stats.power``.
+
+        Returns:
+            One row per pair of methods, metric and setting.
         """
         return self._verdicts.power.copy()
 
     def split_half(self) -> pd.DataFrame:
-        """Whether two halves of the images order the methods alike: see ``benchbench.stats.split_half``."""
+        """Whether two halves of the images order the methods alike: see ``benchbench.stats.split_half``.
+
+        Returns:
+            One row per metric and setting.
+        """
         return self._verdicts.halves.copy()
 
     def by_group(self, by: str, *, bands: Bands = "thirds") -> pd.DataFrame:
@@ -150,7 +187,8 @@ class Run(RunComparisons):
             by: "size" of the object that the mask shows, or "class", the image's label.
             bands: of sizes: "thirds" of the data's images, "coco", or shares of the image to cut at, as (0.1, 0.3).
 
-        See ``benchbench.stats.by_group``.
+        Returns:
+            One row per group, method, metric and setting: see ``benchbench.stats.by_group``.
 
         Raises:
             BenchError: no image has a mask, or a label; or there is no such grouping.
@@ -160,60 +198,20 @@ class Run(RunComparisons):
     def pooled(self) -> pd.DataFrame:
         """Values of all images together, as PxAP by its authors: value, n and the 95 % bootstrap interval over images.
 
-        A row per model, dataset, layer, method and metric that has one; ``reason`` where there is none.
+        Returns:
+            One row per model, dataset, layer, method and metric of this kind; ``reason`` says why a value is missing.
         """
         return self.record.pooled
 
     def seeds(self) -> pd.DataFrame:
         """Seeds of weakly supervised segmentation, of a run of the suite ``localisation``: see docs/localisation.md.
 
-        A row per model, dataset, layer, method, scaling of the maps and class (``mean`` over the classes,
-        ``background``, then each class): ``value`` is the IoU at the background score that is best on the other half of
-        the images, ``best`` at the score that is best on these very images. No rows in any other run.
+        Returns:
+            One row per model, dataset, layer, method, scaling of the maps and class (``mean`` over the classes,
+            ``background``, then each class): ``value`` is the IoU at the background score that is best on the other
+            half of the images, ``best`` at the score that is best on these very images. No rows in any other run.
         """
         return self.record.seeds
-
-    def decay(self) -> pd.DataFrame:
-        """Whether each metric falls as maps are blended with noise: the run's methods ``noised`` at several shares.
-
-        See ``benchbench.stats.decay``.
-        """
-        levels = levels_of(self.record.info)
-        return decay(
-            self._verdicts.board.shown.results, levels, scales(self.record.info), int(self.record.info["seed"])
-        )
-
-    def consistency(self) -> pd.DataFrame:
-        """Noise resilience and adversary reactivity of each metric: see ``benchbench.stats.consistency``.
-
-        Raises:
-            BenchError: the run was not made by ``Study.reliability``.
-        """
-        shown, trials = self._verdicts.board.shown.results, with_network_table(read_trials(self.folder))
-        return consistency(shown, trials, scales(self.record.info), int(self.record.info["seed"]))
-
-    def reliability(self) -> pd.DataFrame:
-        """Which metrics are to be trusted on this network and data: see ``benchbench.stats.overview``.
-
-        Raises:
-            BenchError: the run was not made by ``Study.reliability``.
-        """
-        return overview(self.decay(), self.consistency(), self._verdicts.board.gamed)
-
-    def health(self) -> pd.DataFrame:
-        """Per method: maps, failures, dead maps (the same everywhere), distinct values and ties."""
-        return health(self.record.maps, self.record.results)
-
-    def score_agreement(self) -> pd.DataFrame:
-        """How much each metric's order of the methods depends on the score that they explain: Kendall's tau.
-
-        See ``benchbench.stats.score_agreement``; no rows where the study has one score.
-        """
-        return self._verdicts.board.score_agreement.copy()
-
-    def score_places(self) -> pd.DataFrame:
-        """Each method's place under each score that it explains: see ``benchbench.stats.score_places``."""
-        return self._verdicts.board.score_places.copy()
 
     def to_latex(self, style: str = "full", spread: str = "auto", **shown: Unpack[Shown]) -> str:
         """The leaderboard for a paper: booktabs tables that stay within the page, and a paragraph on the statistics.
@@ -228,21 +226,43 @@ class Run(RunComparisons):
             shown: ``methods``, ``metrics``, ``networks``, ``datasets``, ``layers``, ``names``, ``rows``, ``columns``,
                 ``rank``, ``share`` and ``cite``: see ``benchbench.api.tables.Shown`` and docs/paper-tables.md.
 
+        Returns:
+            LaTeX code for ``\\input``.
+
         Raises:
             BenchError: the run has nothing of a name, an unknown word, or options that do not go together.
         """
         return tables.render_table(self._marked, "latex", options_of(style, spread, shown))
 
     def to_markdown(self, spread: str = "auto", **shown: Unpack[Shown]) -> str:
-        """The leaderboard as Markdown, with the same marks; ``shown`` as in ``to_latex``."""
+        """The leaderboard as Markdown, with the same marks; ``shown`` as in ``to_latex``.
+
+        Args:
+            spread: as in ``to_latex``.
+            shown: as in ``to_latex``.
+
+        Returns:
+            Markdown tables.
+        """
         return tables.render_table(self._marked, "markdown", options_of("full", spread, shown))
 
     def bibtex(self) -> str:
-        """BibTeX of the papers behind the run's methods and metrics."""
+        """BibTeX of the papers behind the run's methods and metrics.
+
+        Returns:
+            One entry per paper, as the text of a .bib file.
+        """
         return tables.references(self._marked)
 
     def figures(self, folder: str | Path) -> list[Path]:
-        """Write curves, quality against cost and critical-difference diagrams as PDF; returns their paths."""
+        """Write curves, quality against cost and critical-difference diagrams as PDF; returns their paths.
+
+        Args:
+            folder: where the files are written; it is created.
+
+        Returns:
+            The paths of the files.
+        """
         from ..reports.figures.pdf import write_figures  # matplotlib takes seconds to import
 
         return write_figures(self._marked, expanded(folder))
@@ -253,6 +273,9 @@ class Run(RunComparisons):
         Args:
             anew: draw the page even where the folder has a page of the same data. False keeps that page, and writes
                 into it what this run says of itself: its end, its span and its work.
+
+        Returns:
+            The path of report.html.
 
         Raises:
             BenchError: they cannot be written there, or a link stands in their place, which may lead anywhere.
@@ -267,6 +290,9 @@ class Run(RunComparisons):
 
     def write_tables(self) -> list[Path]:
         """Write tables/ into the folder: the leaderboard as CSV, Markdown and LaTeX; returns the files' paths.
+
+        Returns:
+            The paths of the files.
 
         Raises:
             BenchError: as ``report``.

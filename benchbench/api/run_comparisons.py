@@ -5,13 +5,15 @@ from __future__ import annotations
 import pandas as pd
 
 from ..errors import BenchError
-from ..results.record import with_network_rows
-from ..stats import TOP, method_agreement
+from ..results.disturbance_scores import read_trials
+from ..results.record import with_network_rows, with_network_table
+from ..stats import TOP, consistency, decay, health, method_agreement, overview, scales
+from ..stats.metric_reliability import levels_of
 from .run_contents import RunContents
 
 
 class RunComparisons(RunContents):
-    """The part of ``Run`` that ranks the methods over metrics, and compares maps and metrics with each other."""
+    """The part of ``Run`` that ranks the methods over metrics, compares maps and metrics, and tests the metrics."""
 
     def ranking(self, family: str = "quality") -> pd.DataFrame:
         """One order of the methods over the metrics of quality: mean ranks and Bradley-Terry strengths with intervals.
@@ -72,6 +74,9 @@ class RunComparisons(RunContents):
         """How alike every two metrics, and protocols of one, order the methods: Kendall's tau of their means.
 
         See ``benchbench.stats.agreement``; ``family`` and ``other_family`` are the metrics' families.
+
+        Returns:
+            One row per pair of metrics and setting.
         """
         return self._verdicts.board.agreement.copy()
 
@@ -103,3 +108,66 @@ class RunComparisons(RunContents):
             is better for the method: see ``benchbench.stats.twin_gaps``. Empty without such controls.
         """
         return self._verdicts.gaps
+
+    def decay(self) -> pd.DataFrame:
+        """Whether each metric falls as maps are blended with noise: the run's methods ``noised`` at several shares.
+
+        See ``benchbench.stats.decay``.
+
+        Returns:
+            One row per metric, setting and blended method, and one with an empty ``of`` for all of them. Empty without
+            methods ``noised``.
+        """
+        levels = levels_of(self.record.info)
+        return decay(
+            self._verdicts.board.shown.results, levels, scales(self.record.info), int(self.record.info["seed"])
+        )
+
+    def consistency(self) -> pd.DataFrame:
+        """Noise resilience and adversary reactivity of each metric: see ``benchbench.stats.consistency``.
+
+        Returns:
+            One row per metric, setting and ``on``: whether the input or the weights are disturbed.
+
+        Raises:
+            BenchError: the run was not made by ``Study.reliability``.
+        """
+        shown, trials = self._verdicts.board.shown.results, with_network_table(read_trials(self.folder))
+        return consistency(shown, trials, scales(self.record.info), int(self.record.info["seed"]))
+
+    def reliability(self) -> pd.DataFrame:
+        """Which metrics are to be trusted on this network and data: see ``benchbench.stats.overview``.
+
+        Returns:
+            One row per metric and setting.
+
+        Raises:
+            BenchError: the run was not made by ``Study.reliability``.
+        """
+        return overview(self.decay(), self.consistency(), self._verdicts.board.gamed)
+
+    def health(self) -> pd.DataFrame:
+        """Per method: maps, failures, dead maps (the same everywhere), distinct values and ties.
+
+        Returns:
+            One row per method and setting.
+        """
+        return health(self.record.maps, self.record.results)
+
+    def score_agreement(self) -> pd.DataFrame:
+        """How much each metric's order of the methods depends on the score that they explain: Kendall's tau.
+
+        See ``benchbench.stats.score_agreement``; no rows where the study has one score.
+
+        Returns:
+            One row per metric, setting and score.
+        """
+        return self._verdicts.board.score_agreement.copy()
+
+    def score_places(self) -> pd.DataFrame:
+        """Each method's place under each score that it explains: see ``benchbench.stats.score_places``.
+
+        Returns:
+            One row per metric, setting, method and score.
+        """
+        return self._verdicts.board.score_places.copy()

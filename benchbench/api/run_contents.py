@@ -90,6 +90,9 @@ class RunContents:
             pivot: ``metric``, ``model``, ``dataset`` or ``layer``: one row per method and one column for each of these,
                 with means. What differs besides is in the index before the method, so that no mean is taken over it.
 
+        Returns:
+            One row per method, metric and setting; with ``pivot``, one row per method.
+
         Raises:
             BenchError: the run has no such metric or protocol, or there is no such pivot.
         """
@@ -124,6 +127,9 @@ class RunContents:
     def answer(self) -> SuiteAnswer | None:
         """What the run's suite found out: a sentence, verdicts, tables and pictures; None in a run without a suite.
 
+        Returns:
+            The answer of the suite, or None.
+
         Raises:
             BenchError: a file of the answer is not what the run wrote.
         """
@@ -156,6 +162,9 @@ class RunContents:
         Args:
             verbose: show every number with its interval, mean rank and letters; default False, a table for each
                 family of metrics.
+
+        Returns:
+            A renderable for ``rich.print``.
         """
         return Overview(self._marked, verbose)
 

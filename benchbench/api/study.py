@@ -106,6 +106,9 @@ class Study(StudySpec):
             budget: a time, such as "30m", "2h", "90s" or a number of seconds. Of each data set as many images are taken
                 as fit by an estimate on this machine, the first of the seeded order; the run says how many.
 
+        Returns:
+            The finished run, read from ``out``.
+
         Raises:
             KeyboardInterrupt: of Ctrl-C. The shard that is worked on is finished first, and the tables and the report
                 are written of what is there; a second Ctrl-C stops at once. SIGTERM and SIGHUP do the same, and are
@@ -160,6 +163,14 @@ class Study(StudySpec):
 
         The networks and data are loaded. Nothing is computed, and nothing is written.
 
+        Args:
+            out: the folder of the run; cells that it holds already count as reused.
+            overwrite: as in ``run``.
+            retry_failed: as in ``run``.
+
+        Returns:
+            The counts of the work that is left, and of the work that is there.
+
         Raises:
             BenchError: as ``run`` would.
 
@@ -185,6 +196,15 @@ class Study(StudySpec):
 
         A batch of images is measured, in a folder that is thrown away: see ``benchbench.engine.estimate``.
 
+        Args:
+            out: the folder of the run; what it holds already costs nothing.
+            progress: called while the batch is measured; None (default) for silence.
+            overwrite: as in ``run``.
+            retry_failed: as in ``run``.
+
+        Returns:
+            Seconds with their range, and bytes of disk space.
+
         Raises:
             BenchError: as ``run`` would.
         """
@@ -208,6 +228,18 @@ class Study(StudySpec):
         of cost; then all is scored again under disturbances. ``Run.reliability`` is the result; tables/reliability.csv
         and .md hold it. docs/reliability.md defines every number. What ``out`` holds already is not computed again;
         ``progress``, ``overwrite``, ``retry_failed`` and ``take_over`` are those of ``run``, and Ctrl-C stops as there.
+
+        Args:
+            out: the folder of the run.
+            disturbances: of what size the disturbances are; None for the default.
+            levels: the shares of noise that are blended into each map, in [0, 1].
+            progress: as in ``run``.
+            overwrite: as in ``run``.
+            retry_failed: as in ``run``.
+            take_over: as in ``run``.
+
+        Returns:
+            The finished run, whose ``reliability`` is the result.
 
         Raises:
             BenchError: the request cannot be met.

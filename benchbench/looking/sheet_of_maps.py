@@ -41,6 +41,12 @@ class MapSheet(PictureGrid):
     def save(self, path: str | Path) -> Path:
         """Write an HTML page that loads nothing, or a PNG, JPEG, WebP, SVG or PDF; returns the path.
 
+        Args:
+            path: the file to write; its suffix chooses the format.
+
+        Returns:
+            The path of the file.
+
         Raises:
             BenchError: another suffix, a folder that is not there, or a sheet that is too large for one picture.
         """
@@ -51,7 +57,11 @@ class MapSheet(PictureGrid):
         return publish(path, self.page(), hint="Give another path")
 
     def page(self) -> str:
-        """The HTML page. Every text in it is escaped, and it may load nothing."""
+        """The sheet as an HTML page.
+
+        Returns:
+            HTML in which every text is escaped, and which loads nothing.
+        """
         rows = [[_page_picture(panel) for panel in row] for row in self.rows]
         return sheet_page(
             self.title,

@@ -64,6 +64,9 @@ def show(
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
         frames: of a film, how many are shown, from the first to the last; ``benchbench explain`` draws every frame.
 
+    Returns:
+        The sheet: one row per image; notebooks display it, and ``save`` writes it.
+
     Raises:
         BenchError: an unknown name, or images that the network cannot take.
 

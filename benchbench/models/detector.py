@@ -86,6 +86,9 @@ def detector(
         overlap: the least intersection over union with the box, in 0 .. 1.
         min_score: the least score of a detection, 0.0001 or more.
 
+    Returns:
+        A network that maps images (B, 3, H, W) to class logits (B, C), for every method and target.
+
     Raises:
         BenchError: it is no detector of torchvision's, ``size`` is no multiple of what it pads to, or the box is no
             box. The first call, where images are not square or have another label than 0 to C - 1.

@@ -29,6 +29,9 @@ def segmenter(network: nn.Module, pixels: Pixels | Path = "won", *, trunk: str =
             it is nearest to winning.
         trunk: the module whose blocks ``last`` and ``stages`` choose from; empty to choose from all of the network.
 
+    Returns:
+        A network that maps images (B, 3, H, W) to one score per class, (B, C), for every method and target.
+
     Raises:
         BenchError: ``pixels`` is none of these; the first call, where the network returns something else.
 

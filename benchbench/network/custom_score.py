@@ -33,8 +33,12 @@ def scored(network: nn.Module, score: Callable[[Any], Tensor]) -> nn.Module:
     The network's parameters and modules are shared, not copied.
 
     Args:
+        network: any module that takes images (B, channels, H, W).
         score: from whatever the network returns for images (B, channels, H, W) to one of the two. It must be
             differentiable for methods that need a gradient, and return the same kind at every call.
+
+    Returns:
+        A network that returns the score of each image, for every method and metric.
 
     Raises:
         BenchError: ``score`` is no function, or a module in training mode. The first call of the network, and every

@@ -219,6 +219,9 @@ def model(name: str, *, title: str = "", paper: str = "") -> Callable[[F], F]:
         title: the network's name in reports; the name if not given.
         paper: where the network was published.
 
+    Returns:
+        A decorator that registers the function and returns it unchanged.
+
     Raises:
         BenchError: the name is taken.
 
@@ -240,6 +243,9 @@ def dataset(name: str, *, needs: str | Iterable[str] = (), title: str = "", pape
         needs: ``model`` if the function's first argument is the network's ModelSpec: the data are made for a network.
         title: the data's name in reports; the name if not given. ``{root}`` stands for the parameter root's last part.
         paper: where the data were published.
+
+    Returns:
+        A decorator that registers the function and returns it unchanged.
 
     Raises:
         BenchError: the name is taken.
@@ -272,6 +278,9 @@ def suite(
             user gives stands in place of the suite's.
         title: the suite's name in reports; the name if not given.
         paper: where the rules that it follows were published.
+
+    Returns:
+        A decorator that registers the class or function and returns it unchanged.
 
     Raises:
         BenchError: the name is taken, or there is no key of that name.

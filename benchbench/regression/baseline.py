@@ -56,6 +56,12 @@ class Baseline:
     def of(cls, record: Record) -> Baseline:
         """Of a finished run.
 
+        Args:
+            record: the finished run.
+
+        Returns:
+            The baseline of the run.
+
         Raises:
             BenchError: the run is not finished, it has no score and no map to compare with, or is of a version that did
                 not record digests.
@@ -90,6 +96,12 @@ class Baseline:
     def load(cls, path: str | Path) -> Baseline:
         """Read a file that ``save`` wrote.
 
+        Args:
+            path: the JSON file.
+
+        Returns:
+            The baseline in the file.
+
         Raises:
             BenchError: there is none, or it is none, or of another format, or an edit left it at odds with itself.
         """
@@ -98,7 +110,15 @@ class Baseline:
     def narrowed(
         self, methods: Collection[str] = (), metrics: Collection[str] = (), *, strict: bool = False
     ) -> Baseline:
-        """With these methods and metrics alone; a metric by its name, or as ``name@protocol``. All, of nothing.
+        """The baseline of some methods and metrics only.
+
+        Args:
+            methods: names of methods; all if empty.
+            metrics: names of metrics, or ``name@protocol``; all if empty.
+            strict: raise an error for a name that the baseline does not have.
+
+        Returns:
+            A smaller baseline.
 
         Raises:
             BenchError: ``strict``, and there is none of this name.
@@ -145,11 +165,21 @@ class Baseline:
         return {group.key: group.samples for group in self.images}
 
     def text(self) -> str:
-        """JSON with a line per cell, so that a diff names what changed."""
+        """The content of the baseline's file.
+
+        Returns:
+            JSON with a line per cell, so that a diff names what changed.
+        """
         return lines({"baseline": FORMAT, **asdict(self)})
 
     def save(self, path: str | Path) -> Path:
         """Write it; the same run gives the same bytes.
+
+        Args:
+            path: where the JSON file is written.
+
+        Returns:
+            The path of the file.
 
         Raises:
             BenchError: it cannot be written there.

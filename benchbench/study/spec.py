@@ -95,6 +95,13 @@ class StudySpec(BaseModel):
     def from_yaml(cls, path: str | Path, **overrides: Any) -> Self:
         """The study of a file, with keys overridden.
 
+        Args:
+            path: a study file in YAML.
+            overrides: keys of the study, in place of those of the file.
+
+        Returns:
+            The study.
+
         Raises:
             BenchError: no such file, unreadable YAML, or a key that is wrong.
         """
@@ -159,11 +166,7 @@ class StudySpec(BaseModel):
         return tuple(dict.fromkeys(self.target)) if isinstance(self.target, tuple) else (self.target,)
 
     def layers_of(self, model: str) -> str | tuple[str, ...]:
-        """What was asked of one model.
-
-        Raises:
-            BenchError: the mapping does not name the model.
-        """
+        """The layers of a model, as the study asks for them; BenchError if a mapping does not name the model."""
         if not isinstance(self.layers, dict):
             return self.layers
         if model not in self.layers:
@@ -171,7 +174,7 @@ class StudySpec(BaseModel):
         return self.layers[model]
 
     def plain(self) -> dict[str, Any]:
-        """The study as a study file would say it, for run.json and the report."""
+        """The study in the form of a study file, for run.json and the report."""
         return {
             "models": [_plain_item(c) for c in self.models],
             "datasets": [_plain_item(c) for c in self.datasets],

@@ -37,6 +37,13 @@ def with_grid(network: nn.Module, grid: tuple[int, int]) -> nn.Module:
     Layers of so many tokens, or of at most eight more in front, are read by it; others as without it. The network's
     parameters and modules are shared, not copied.
 
+    Args:
+        network: a module with layers of tokens (B, tokens, channels).
+        grid: rows and columns (h, w) of the tokens.
+
+    Returns:
+        A module that computes the same as ``network`` and knows the grid.
+
     Raises:
         BenchError: the grid is not two positive numbers.
 
@@ -59,9 +66,13 @@ def with_layout(network: nn.Module, layouts: Mapping[str, LayoutChoice]) -> nn.M
     parameters and modules are shared, not copied.
 
     Args:
+        network: any module.
         layouts: by module path, ``"first"`` for outputs (B, channels, rows, columns), ``"last"`` for outputs
             (B, rows, columns, channels), or the grid (rows, columns) for outputs (B, tokens, channels), which may have
             more tokens in front of the grid's, as a class token.
+
+    Returns:
+        A module that computes the same as ``network`` and knows the layouts.
 
     Raises:
         BenchError: a layer is not in the network, or a layout is none of these.

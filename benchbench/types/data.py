@@ -142,7 +142,9 @@ class ModelSpec:
     """A network, with what it takes to feed it and to say which one it was.
 
     Attributes:
+        name: how tables and reports call the network.
         network: returns logits (B, C) from images (B, channels, H, W).
+        preprocess: makes the network's input of a photograph; the default is ImageNet's, 224 x 224.
         weights: where the weights come from, in words.
         warning: what the run and the report must say loudly, such as random weights; empty where nothing.
         note: what run.json and the report say of the network besides, such as which part of its output the logits are.

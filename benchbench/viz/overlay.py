@@ -41,6 +41,12 @@ class Overlay:
     def save(self, path: str | Path) -> Path:
         """Write a PNG, JPEG, WebP, SVG or PDF; returns the path.
 
+        Args:
+            path: the file to write; its suffix chooses the format.
+
+        Returns:
+            The path of the file.
+
         Raises:
             BenchError: another suffix, or a folder that is not there.
         """
@@ -66,6 +72,11 @@ def overlay(
         maps: (h, w), (1, h, w) or (1, 1, h, w) at any size, as ``explain`` gives; or several in a list. Each is
             min-max normalised by itself.
         strength: of the map's colour, in [0, 1].
+        preprocess: undoes the normalisation of a tensor that is as the network takes it; None (default) for a tensor
+            in [0, 1].
+
+    Returns:
+        The picture; notebooks display it, and ``save`` writes it.
 
     Raises:
         BenchError: something of another shape or range.

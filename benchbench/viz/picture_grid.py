@@ -102,6 +102,9 @@ class PictureGrid:
         Args:
             format: ``png``, ``jpg``, ``jpeg``, ``webp``, ``svg`` or ``pdf``.
 
+        Returns:
+            The bytes of the file.
+
         Raises:
             BenchError: the sheet is too large for one picture.
         """

@@ -102,13 +102,13 @@ def test_the_curves_have_the_scores_as_their_area(
 
 def test_classes_are_named_with_the_probabilities_that_explain_prints(place: Path, desk: VisitorDesk) -> None:
     words = desk.network_words("small", _sent(place / "cat.png"))
-    said = benchbench("explain", "cat.png", "--model", "net.py:small", "--classes", "top3", cwd=place).stdout
-    for line in said.splitlines()[:3]:
+    output = benchbench("explain", "cat.png", "--model", "net.py:small", "--classes", "top3", cwd=place).stdout
+    for line in output.splitlines()[:3]:
         name, chance = line.removeprefix("cat.png: ").split(", probability ")
         assert f"{name} · {chance}" in [text for text, _ in words.classes]
     assert [value for _, value in words.classes[:2]] == ["predicted", "top5"]
     assert sorted(value for _, value in words.classes[2:]) == ["0", "1", "2"]
-    first = said.splitlines()[0].removeprefix("cat.png: ").split(",")[0]
+    first = output.splitlines()[0].removeprefix("cat.png: ").split(",")[0]
     assert words.sentence.startswith(f"small sees: {first} · ")
     assert {"last", "stages", "0", "1"} <= set(words.layers)
 

@@ -58,7 +58,9 @@ def test_a_method_without_a_fault_agrees() -> None:
 def test_another_formula_is_measured_and_its_cause_named() -> None:
     audited = row(planted.squared, cause="the map is squared", formula=planted.squared)
     assert kinds(audited) == {"formula"}
-    ours, theirs = (_grown(each(planted.network().fresh(), planted.network().places[0], *_given())) for each in MAPS)
+    ours, theirs = (
+        _grown(each(planted.network().fresh(), planted.network().places[0], *_planted_batch())) for each in MAPS
+    )
     proven = "another formula: the map is squared (confirmed: that formula agrees exactly; differs by 0."
     assert audited.verdict.startswith(proven)
     assert audited.difference == pytest.approx(float(np.abs(ours - theirs).max()), abs=1e-5)
@@ -119,7 +121,7 @@ def _grown(maps: Tensor) -> NDArray[np.float64]:
     return ((large - low) / (high - low)).numpy()
 
 
-def _given() -> tuple[Tensor, Tensor]:
+def _planted_batch() -> tuple[Tensor, Tensor]:
     return planted.network().images, planted.network().classes
 
 
@@ -235,11 +237,11 @@ def test_a_method_of_the_same_name_that_cannot_be_compared_is_named(monkeypatch:
 
 
 def test_one_class_per_call() -> None:
-    def one(network: nn.Module, place: object, images: Tensor, classes: Tensor) -> Tensor:
+    def gradcam_of_a_single_image(network: nn.Module, place: object, images: Tensor, classes: Tensor) -> Tensor:
         assert len(images) == 1
         return planted.gradcam(network, place, images, classes)  # type: ignore[arg-type]
 
-    assert row(one, one_class=True).verdict.startswith("agrees")
+    assert row(gradcam_of_a_single_image, one_class=True).verdict.startswith("agrees")
 
 
 LEFT: dict[str, Callable[[Any, Any], object]] = {

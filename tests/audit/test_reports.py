@@ -163,7 +163,7 @@ def test_the_command(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (("nothing",), "cannot audit 'nothing'"),
         (("captum", "--methods", "Salience"), "has no method 'Salience'. Did you mean 'Saliency'"),
@@ -177,8 +177,8 @@ def test_the_command(tmp_path: Path) -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else " ".join(value),
 )
-def test_mistakes_are_one_line(words: tuple[str, ...], said: str, tmp_path: Path) -> None:
+def test_mistakes_are_one_line(words: tuple[str, ...], message: str, tmp_path: Path) -> None:
     done = benchbench("audit", *words, cwd=tmp_path)
     assert done.returncode == 2
-    assert said in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.stderr

@@ -28,7 +28,7 @@ from .scenes import BATCH, SIZE, Call, Scene
 PIXELS = SIZE * SIZE
 
 
-class _Given:
+class _FixedMapExtractor:
     """What torch-cam's metric asks of an extractor, with a map that is there already."""
 
     def __init__(self, network: nn.Module, maps: Tensor) -> None:
@@ -53,7 +53,7 @@ def torch_cam_curves(scene: Scene) -> Call:
         areas = []
         for heatmaps in maps:
             metric = DeletionInsertionMetric(
-                _Given(network, heatmaps), lambda z: z.softmax(-1), steps=STEPS, batch_size=BATCH
+                _FixedMapExtractor(network, heatmaps), lambda z: z.softmax(-1), steps=STEPS, batch_size=BATCH
             )
             with torch.inference_mode():
                 metric.update(images, classes)

@@ -133,7 +133,7 @@ def assembled(folder: Path, size: Size) -> dict[str, int]:
     """The tables of the packs, and run.json."""
     names, metrics = METHODS[: size.methods], METRICS[: size.metrics]
     store, work = Store(folder), plan_of(size)
-    made = tables(work, [], study(size.images, names, metrics), store, {})
+    built = tables(work, [], study(size.images, names, metrics), store, {})
     controls = [name for name in names if name in ("random", "uniform", "center")]
     fake = Fake(
         models=["net"],
@@ -143,17 +143,17 @@ def assembled(folder: Path, size: Size) -> dict[str, int]:
         controls=controls,
         samples=[sample for task in work for sample in task.shard.ids],
     )
-    info = info_of(fake, made.results)
+    info = info_of(fake, built.results)
     asked = {name: choice.protocol for name, choice in zip(metrics, study(1, names, metrics).metrics, strict=True)}
     listed = {entry["name"]: entry for entry in info["metrics"]}
     info["metrics"] = [
         {**listed.get(name, listed["deletion"]), "name": name, "protocol": asked[name]} for name in metrics
     ]
-    index = {"maps/index.parquet": made.maps, "photos/index.parquet": made.photos}
-    rows = {"results.parquet": made.results, "curves.parquet": made.curves, "pooled.parquet": made.pooled}
+    index = {"maps/index.parquet": built.maps, "photos/index.parquet": built.photos}
+    rows = {"results.parquet": built.results, "curves.parquet": built.curves, "pooled.parquet": built.pooled}
     store.write_results({**rows, **index}, info)
-    assert len(made.results) == size.rows
-    return {"rows": len(made.results), "curve_points": len(made.curves)}
+    assert len(built.results) == size.rows
+    return {"rows": len(built.results), "curve_points": len(built.curves)}
 
 
 ENGINE: dict[str, Callable[[Path, Size], dict[str, int]]] = {"open": opened, "assemble": assembled}

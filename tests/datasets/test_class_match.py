@@ -37,23 +37,23 @@ def matched(data: Dataset, classes: tuple[str, ...], outputs: int | None = None)
 
 def test_names_that_agree_permute_the_labels(tmp_path: Path) -> None:
     data = files(tmp_path, ("Golden_Retriever", "cat", "bird"))
-    found = matched(data, ("bird", "golden retriever", "Cat"))
-    assert isinstance(found, RelabelledData)
-    assert [found[i].label for i in range(3)] == found.labels == [1, 2, 0]
-    assert found.about["classes"] == "all 3 by name among those of net, 3 of them renumbered"
-    assert "warning" not in found.about
-    assert found.fingerprint(0) != data.fingerprint(0), "predictions that are kept hold the label"
+    match = matched(data, ("bird", "golden retriever", "Cat"))
+    assert isinstance(match, RelabelledData)
+    assert [match[i].label for i in range(3)] == match.labels == [1, 2, 0]
+    assert match.about["classes"] == "all 3 by name among those of net, 3 of them renumbered"
+    assert "warning" not in match.about
+    assert match.fingerprint(0) != data.fingerprint(0), "predictions that are kept hold the label"
     same = matched(data, ("golden-retriever", "cat", "bird"))
     assert same.labels == [0, 1, 2]
     assert same.fingerprint(0) == data.fingerprint(0)
 
 
 def test_some_names_agree(tmp_path: Path) -> None:
-    found = matched(files(tmp_path, ("dog", "cat")), ("bird", "cat", "fish"))
-    assert found.labels == [None, 1]
+    match = matched(files(tmp_path, ("dog", "cat")), ("bird", "cat", "fish"))
+    assert match.labels == [None, 1]
     assert (
         "1 of its 2 classes (dog) is not among the 3 of net (bird, cat, fish): samples of it have no"
-        in found.about["warning"]
+        in match.about["warning"]
     )
 
 
@@ -68,9 +68,9 @@ def test_no_name_agrees(tmp_path: Path) -> None:
 def test_a_network_without_names(tmp_path: Path) -> None:
     data = files(tmp_path, ("dog", "cat"))
     assert matched(data, (), 2) is data
-    found = matched(data, (), 7)
-    assert found.labels == [None, None]
-    assert "net has 7 without names" in found.about["warning"]
+    match = matched(data, (), 7)
+    assert match.labels == [None, None]
+    assert "net has 7 without names" in match.about["warning"]
     assert matched(files(tmp_path, ()), ("a", "b"), 2).__class__ is Files
 
 
@@ -79,9 +79,9 @@ def test_a_name_that_two_outputs_have_is_none_of_them(tmp_path: Path) -> None:
 
 
 def test_voc_on_imagenet_takes_the_table_alone(tmp_path: Path) -> None:
-    found = matched(files(tmp_path, VOC), imagenet_classes())
-    assert found.labels == [532 if name == "diningtable" else None for name in VOC]
-    assert "19 of its 20 classes" in found.about["warning"]
+    match = matched(files(tmp_path, VOC), imagenet_classes())
+    assert match.labels == [532 if name == "diningtable" else None for name in VOC]
+    assert "19 of its 20 classes" in match.about["warning"]
 
 
 def folder_of(root: Path, *names: str, **params: Any) -> Any:
@@ -102,8 +102,8 @@ def test_a_folder_follows_the_names_only_if_all_agree(tmp_path: Path) -> None:
     assert unnamed.labels == data.labels
     assert "it has 2 classes (cat, dog) and net has 9 without names: labels are the places" in unnamed.about["warning"]
     assert matched(data, (), 2) is data
-    said = folder_of(tmp_path, classes="sorted")
-    assert matched(said, ("dog", "bird")) is said, "the user has said how they are numbered"
+    by_name = folder_of(tmp_path, classes="sorted")
+    assert matched(by_name, ("dog", "bird")) is by_name, "the user has said how they are numbered"
 
 
 def test_a_folder_that_the_network_does_not_know_is_said(tmp_path: Path) -> None:
@@ -116,9 +116,12 @@ def test_a_folder_that_the_network_does_not_know_is_said(tmp_path: Path) -> None
         "apples counts as class 0, tench. Name all classes as the network does; for a folder, classes: sorted says "
         "that this order is meant"
     )
-    one = matched(folder_of(tmp_path / "b", "banana", "kite"), imagenet_classes()).about["warning"]
-    assert one.startswith("1 of its 2 classes (kite) is not among")
-    assert "class 0, tench. kite may mean something else there: WordNet ids name ImageNet's classes. Name" in one
+    single_warning = matched(folder_of(tmp_path / "b", "banana", "kite"), imagenet_classes()).about["warning"]
+    assert single_warning.startswith("1 of its 2 classes (kite) is not among")
+    assert (
+        "class 0, tench. kite may mean something else there: WordNet ids name ImageNet's classes. Name"
+        in single_warning
+    )
     assert "warning" not in matched(folder_of(tmp_path / "c", "banana", "n01608432"), imagenet_classes()).about
 
 

@@ -22,7 +22,7 @@ from benchbench.types import Preprocess
 
 from ..metrics import planted_maps
 from . import layouts
-from .test_archives import boxes, made
+from .test_archives import boxes, dataset_called
 
 WIDTH, HEIGHT = layouts.SIZE
 VISIBLE = {1: {"beak": (4.0, 5.0), "left eye": (8.5, 4.25), "tail": (22.0, 14.0)}, 2: {"tail": (12.0, 8.0)}}
@@ -49,7 +49,7 @@ def on_the_edge(pixel: tuple[float, float], point: Point, radius: float) -> bool
 
 
 def test_wanted_parts_are_the_truth_where_they_are_visible(root: Path) -> None:
-    data = made("cub200", root=root, split="all", parts=["left eye", "beak"], part_radius=0.5)
+    data = dataset_called("cub200", root=root, split="all", parts=["left eye", "beak"], part_radius=0.5)
     first, second = data[0], data[1]
     assert first.mask is not None
     assert torch.equal(first.mask, near([(4.0, 5.0), (8.5, 4.25)], 3.0)), "0.5 x the longer side of 6 x 4"
@@ -61,7 +61,7 @@ def test_wanted_parts_are_the_truth_where_they_are_visible(root: Path) -> None:
 
 
 def test_all_parts_have_the_radius_of_pck(root: Path) -> None:
-    data = made("cub200", root=root, split="all", parts="all")
+    data = dataset_called("cub200", root=root, split="all", parts="all")
     first, second = data[0].mask, data[1].mask
     assert first is not None
     assert second is not None
@@ -76,14 +76,14 @@ def test_names_come_as_a_list_or_as_the_command_line_writes_them(text: str | lis
 
 
 def data_mask(root: Path, parts: str | list[str]) -> Tensor:
-    mask = made("cub200", root=root, parts=parts)[0].mask
+    mask = dataset_called("cub200", root=root, parts=parts)[0].mask
     assert mask is not None
     return mask
 
 
 def test_parts_and_radius_are_in_the_fingerprint_and_the_name(root: Path) -> None:
     choices: list[dict[str, Any]] = [{}, {"parts": "all"}, {"parts": "beak"}, {"parts": "beak", "part_radius": 0.2}]
-    sets = [made("cub200", root=root, split="all", **choice) for choice in choices]
+    sets = [dataset_called("cub200", root=root, split="all", **choice) for choice in choices]
     assert len({data.fingerprint(0) for data in sets}) == 4
     assert len({data.fingerprint(1) for data in sets}) == 3, "the beak is not visible there, whatever its radius"
     plugin = DATASETS["cub200"]
@@ -160,19 +160,19 @@ def test_an_image_without_a_visible_part_is_not_applicable() -> None:
 )
 def test_what_is_no_part_is_said(params: dict[str, object], words: str, root: Path) -> None:
     with pytest.raises(BenchError, match=words):
-        made("cub200", root=root, **params)
+        dataset_called("cub200", root=root, **params)
 
 
 @pytest.mark.parametrize("name", ["parts", "parts/parts.txt", "parts/part_locs.txt"])
 def test_a_missing_folder_of_parts_says_what_to_download(name: str, root: Path) -> None:
     (root / "CUB_200_2011" / name).rename(root / "away")
     with pytest.raises(BenchError) as caught:
-        made("cub200", root=root, parts="all")
+        dataset_called("cub200", root=root, parts="all")
     words = str(caught.value)
     assert words.startswith("parts: ")
     assert all(part in words for part in ("is not there", "CUB_200_2011.tgz", "https://", "parts/part_locs.txt"))
     assert "\n" not in words
-    assert made("cub200", root=root).boxed, "without parts they are not read"
+    assert dataset_called("cub200", root=root).boxed, "without parts they are not read"
 
 
 @pytest.mark.parametrize(
@@ -187,4 +187,4 @@ def test_a_broken_line_is_named(old: str, new: str, words: str, root: Path) -> N
     file = root / "CUB_200_2011/parts/part_locs.txt"
     file.write_text(file.read_text().replace(old, new))
     with pytest.raises(BenchError, match=words):
-        made("cub200", root=root, parts="beak")
+        dataset_called("cub200", root=root, parts="beak")

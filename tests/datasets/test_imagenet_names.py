@@ -163,9 +163,9 @@ def imagenet_s(root: Path) -> Any:
     return DATASETS["imagenet_s"].function(root=root, size=50)
 
 
-@pytest.mark.parametrize("made", [imagenet, imagenette, imagewoof, imagenet_s])
-def test_imagenets_data_on_networks_of_every_kind(made: Any, tmp_path: Path) -> None:
-    data, names = made(tmp_path), imagenet_classes()
+@pytest.mark.parametrize("build", [imagenet, imagenette, imagewoof, imagenet_s])
+def test_imagenets_data_on_networks_of_every_kind(build: Any, tmp_path: Path) -> None:
+    data, names = build(tmp_path), imagenet_classes()
     labels = list(data.labels)
     assert data.class_names == names
     for classes in ((), names, tuple(imagenet_index()), tuple(f"{name}, a synonym" for name in names)):

@@ -26,7 +26,7 @@ NUMBERS, NO_LABELS = "none: labels are numbers, and count by number", "none: the
 Build = Callable[[Path], Any]
 
 
-def made(name: str, *arguments: Any, **params: Any) -> Any:
+def dataset_called(name: str, *arguments: Any, **params: Any) -> Any:
     plugin = DATASETS[name]
     return plugin.function(*arguments, **plugin.bind(params))
 
@@ -36,7 +36,7 @@ def of(name: str, lay: Callable[[Path], None], **params: Any) -> Build:
 
     def build(root: Path) -> Any:
         lay(root)
-        return made(name, root=root, **params)
+        return dataset_called(name, root=root, **params)
 
     return build
 
@@ -51,11 +51,11 @@ def cutouts(root: Path) -> Any:
         stamp = Image.new("RGBA", (80, 60), (200, 20 * k, 0, 0))
         stamp.paste((200, 20 * k, 0, 255), (10, 10, 60, 50))
         stamp.save(root / name)
-    return made("cutouts", root=root)
+    return dataset_called("cutouts", root=root)
 
 
 def mosaics(root: Path) -> Any:
-    return made("mosaics", zoo_network("residual"), of={"name": "shapes", "count": 24}, count=2)
+    return dataset_called("mosaics", zoo_network("residual"), of={"name": "shapes", "count": 24}, count=2)
 
 
 def table(*labels: str) -> Build:
@@ -63,7 +63,7 @@ def table(*labels: str) -> Build:
         for k in range(len(labels)):
             layouts.photo(root / f"{k}.jpg", k)
         (root / "t.csv").write_text("file,label\n" + "".join(f"{k}.jpg,{name}\n" for k, name in enumerate(labels)))
-        return made("csv", table=root / "t.csv")
+        return dataset_called("csv", table=root / "t.csv")
 
     return build
 
@@ -72,7 +72,7 @@ def folder(*names: str, **params: Any) -> Build:
     def build(root: Path) -> Any:
         for k, name in enumerate(names):
             layouts.photo(root / name / "a.jpg", k)
-        return made("folder", root=root, **params)
+        return dataset_called("folder", root=root, **params)
 
     return build
 
@@ -84,16 +84,16 @@ def hugging_face(root: Path, named: bool = True) -> Any:
     kinds = datasets.Features({"image": datasets.Image(), "label": label})
     rows = datasets.Dataset.from_dict({"image": [str(root / "a.png")], "label": [1]}, features=kinds)
     rows.save_to_disk(str(root / "saved"))
-    return made("huggingface", root=root / "saved")
+    return dataset_called("huggingface", root=root / "saved")
 
 
 # by registered name: each way to build it, and its first class, or why it has no names
 WAYS: dict[str, list[tuple[Build, str]]] = {
-    "photos": [(lambda _: made("photos"), "tench")],
+    "photos": [(lambda _: dataset_called("photos"), "tench")],
     "cutouts": [(cutouts, "tench")],
-    "shapes": [(lambda _: made("shapes", count=13), SHAPE_CLASSES[0])],
-    "trojaned": [(lambda _: made("trojaned", count=3), SHAPE_CLASSES[0])],
-    "cued": [(lambda _: made("cued", count=3), CUE_CLASSES[0])],
+    "shapes": [(lambda _: dataset_called("shapes", count=13), SHAPE_CLASSES[0])],
+    "trojaned": [(lambda _: dataset_called("trojaned", count=3), SHAPE_CLASSES[0])],
+    "cued": [(lambda _: dataset_called("cued", count=3), CUE_CLASSES[0])],
     "mosaics": [(mosaics, "none: labels are outputs of the network already")],
     "imagenet": [(of("imagenet", layouts.imagenet_devkit), "tench")],
     "imagenette": [(of("imagenette", ten_classes("imagenette2")), "tench")],
@@ -169,7 +169,7 @@ def test_other_classes_are_said_and_never_taken_by_number(build: Build, tmp_path
 
 
 def test_the_photographs_have_imagenet_s_names() -> None:
-    data = made("photos")
+    data = dataset_called("photos")
     assert data.class_names == imagenet_classes()
     named = {name: data.class_names[label] for name, label in zip(data.ids, data.labels, strict=True)}
     assert named["imagenet_00_243"] == "bull mastiff"
@@ -191,7 +191,7 @@ def test_mosaics_are_of_classes_by_name() -> None:
     spec = zoo_network("residual")
     turned = replace(spec, network=Turned(spec.network).eval(), classes=spec.classes[::-1])
     for each in (spec, turned):
-        data = made("mosaics", each, of={"name": "shapes", "count": 24}, count=4)
+        data = dataset_called("mosaics", each, of={"name": "shapes", "count": 24}, count=4)
         targets = [mosaic.tiles[mosaic.cell].id for mosaic in data.mosaics]  # as 00015-checked-triangle
         assert [each.classes[label] for label in data.labels] == [id[6:].replace("-", " ") for id in targets]
         assert "0 of them renumbered" in data.about["classes"] or each is turned

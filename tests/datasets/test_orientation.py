@@ -107,7 +107,7 @@ def pets(root: Path, orientation: int | None) -> Any:
 
 
 SOURCES: dict[str, Callable[[Path, int | None], Any]] = {
-    made.__name__: made for made in (csv, pairs, folder, imagenet, voc, coco, cub, pets)
+    build.__name__: build for build in (csv, pairs, folder, imagenet, voc, coco, cub, pets)
 }
 
 
@@ -177,13 +177,13 @@ def test_a_mask_with_an_orientation_is_turned_by_that(orientation: int, tmp_path
     """An upright mask whose file says so, and masks that are stored in any other way than their photograph."""
     upright = SHOWN[orientation](STORED)
     inverse = {6: 8, 8: 6}
-    for own in SHOWN:
-        root = tmp_path / str(own)
+    for stored_orientation in SHOWN:
+        root = tmp_path / str(stored_orientation)
         photo(root / "p/a.png", orientation)
-        stored = SHOWN[inverse.get(own, own)](upright)
-        mask(root / "m/a.png", np.ascontiguousarray(stored), own)
+        stored = SHOWN[inverse.get(stored_orientation, stored_orientation)](upright)
+        mask(root / "m/a.png", np.ascontiguousarray(stored), stored_orientation)
         sample = DATASETS["folder"].function(root=root / "p", masks=root / "m")[0]
-        np.testing.assert_array_equal(sample.mask.numpy(), white(sample), f"own orientation {own}")
+        np.testing.assert_array_equal(sample.mask.numpy(), white(sample), f"own orientation {stored_orientation}")
 
 
 @pytest.mark.parametrize("orientation", [5, 6, 7, 8])

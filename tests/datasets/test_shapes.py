@@ -64,33 +64,35 @@ def test_the_instances_share_no_pixel_and_make_the_mask(seed: int, size: int) ->
     sample, instances = data[3], data.instances(3)
     assert sample.mask is not None
     assert sample.label is not None
-    deciding = [one for one in instances if one.decides]
+    deciding = [instance for instance in instances if instance.decides]
     assert 1 <= len(deciding) <= 3
     assert len(instances) - len(deciding) <= 3
-    assert {one.label for one in deciding} == {sample.label}
-    assert sample.label not in {one.label for one in instances if not one.decides}
-    total = torch.stack([one.mask for one in instances]).sum(0)
+    assert {instance.label for instance in deciding} == {sample.label}
+    assert sample.label not in {instance.label for instance in instances if not instance.decides}
+    total = torch.stack([instance.mask for instance in instances]).sum(0)
     assert int(total.max()) == 1
-    assert torch.equal(torch.stack([one.mask for one in deciding]).any(0), sample.mask)
-    assert data.boxes(3) == tuple(one.box for one in deciding)
+    assert torch.equal(torch.stack([instance.mask for instance in deciding]).any(0), sample.mask)
+    assert data.boxes(3) == tuple(instance.box for instance in deciding)
     masks = data.class_masks(3)
     assert torch.equal(masks[sample.label], sample.mask)
-    assert set(masks) == {one.label for one in instances}
-    for one in instances:
-        left, top, right, bottom = one.box
-        inside = torch.zeros_like(one.mask)
+    assert set(masks) == {instance.label for instance in instances}
+    for instance in instances:
+        left, top, right, bottom = instance.box
+        inside = torch.zeros_like(instance.mask)
         inside[top:bottom, left:right] = True
-        assert not (one.mask & ~inside).any()
-        assert one.mask[top, :].any()
-        assert one.mask[bottom - 1, :].any()
-        assert one.mask[:, left].any()
-        assert one.mask[:, right - 1].any()
-        assert 0 <= one.covered <= 0.5, "a bar covers at most half"
+        assert not (instance.mask & ~inside).any()
+        assert instance.mask[top, :].any()
+        assert instance.mask[bottom - 1, :].any()
+        assert instance.mask[:, left].any()
+        assert instance.mask[:, right - 1].any()
+        assert 0 <= instance.covered <= 0.5, "a bar covers at most half"
 
 
 def test_bars_cover_some_objects_or_none() -> None:
     share = {
-        occlusion: np.mean([one.covered > 0 for i in range(60) for one in shapes(occlusion=occlusion).instances(i)])
+        occlusion: np.mean(
+            [instance.covered > 0 for i in range(60) for instance in shapes(occlusion=occlusion).instances(i)]
+        )
         for occlusion in (0.0, 0.3, 1.0)
     }
     assert share[0.0] == 0
@@ -112,8 +114,8 @@ AREAS = {"disc": np.pi * 0.88**2, "square": 1.4**2, "triangle": 3 * np.sqrt(3) /
 @pytest.mark.parametrize("label", range(12))
 def test_a_shape_has_its_area_and_its_texture(label: int, turn: float) -> None:
     """In a picture of 500 x 500, against the areas of plane geometry, in squared radii."""
-    one = figure(label, turn=turn, grain=turn)
-    painted = paint(Scene(label, ((128, 128, 128),) * 36, (), (one,)), 500)
+    painted_figure = figure(label, turn=turn, grain=turn)
+    painted = paint(Scene(label, ((128, 128, 128),) * 36, (), (painted_figure,)), 500)
     inside = painted.owners == 0
     shape, texture = SHAPES[label // 3], TEXTURES[label % 3]
     assert SHAPE_CLASSES[label] == f"{texture} {shape}"
@@ -131,11 +133,11 @@ def test_sizes_are_shares_of_the_side() -> None:
     """The same scene at another size: the same objects, with the same share of the picture."""
     small, large = shapes(size=64), shapes(size=256)
     for i in range(10):
-        one, other = small[i], large[i]
-        assert (one.id, one.label) == (other.id, other.label)
-        assert float(one.mask.float().mean()) == pytest.approx(float(other.mask.float().mean()), rel=0.12)  # type: ignore[union-attr]
+        instance, other = small[i], large[i]
+        assert (instance.id, instance.label) == (other.id, other.label)
+        assert float(instance.mask.float().mean()) == pytest.approx(float(other.mask.float().mean()), rel=0.12)  # type: ignore[union-attr]
         assert small.fingerprint(i) != large.fingerprint(i)
-    sizes = {one.size for i in range(30) for one in small.instances(i)}
+    sizes = {instance.size for i in range(30) for instance in small.instances(i)}
     assert sizes == set(RADII)
 
 
@@ -177,7 +179,7 @@ def test_no_other_random_numbers_are_read_or_moved() -> None:
 
 def test_without_distractors_and_clutter_there_are_none() -> None:
     data = shapes(distractors=0, clutter=0.0)
-    assert all(one.decides for i in range(20) for one in data.instances(i))
+    assert all(instance.decides for i in range(20) for instance in data.instances(i))
     assert not any(data.scene(i).strokes for i in range(20))
 
 

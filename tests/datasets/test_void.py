@@ -60,18 +60,18 @@ VOID = {
 }
 
 
-@pytest.mark.parametrize(("made", "ignored"), VOID.items(), ids=lambda part: getattr(part, "__name__", ""))
-def test_the_pixels_that_are_ignored(made: Callable[[Path], Any], ignored: Any, tmp_path: Path) -> None:
-    sample = made(tmp_path)
+@pytest.mark.parametrize(("build", "ignored"), VOID.items(), ids=lambda part: getattr(part, "__name__", ""))
+def test_the_pixels_that_are_ignored(build: Callable[[Path], Any], ignored: Any, tmp_path: Path) -> None:
+    sample = build(tmp_path)
     assert sample.void is not None
     assert sample.mask is not None
     np.testing.assert_array_equal(sample.void.numpy(), ignored > 0)
 
 
-@pytest.mark.parametrize("made", VOID, ids=lambda made: made.__name__)
-def test_seeds_leave_them_out(made: Callable[[Path], Any], tmp_path: Path) -> None:
+@pytest.mark.parametrize("build", VOID, ids=lambda build: build.__name__)
+def test_seeds_leave_them_out(build: Callable[[Path], Any], tmp_path: Path) -> None:
     """A map that is high on all of the image has its false pixels on the background alone."""
-    sample = made(tmp_path)
+    sample = build(tmp_path)
     assert sample.void is not None
     assert sample.mask is not None
     mask, ignored = sample.mask.numpy(), (sample.void & ~sample.mask).numpy()

@@ -20,7 +20,7 @@ INTRO = """# Metrics
 
 Written from the registry. A number means nothing without its protocol: `deletion` in a study is
 `deletion@rise-28`, the first protocol below; another is asked for by name (`deletion@torchcam-20`) or by its
-parameters (`{name: deletion, steps: 14, fill: blur}`), and stands in the table's column `protocol`. Every metric has
+parameters (`{name: deletion, steps: 14, fill: blur}`), and is in the table's column `protocol`. Every metric has
 one value per image.
 
 Maps are upsampled (bilinear, align_corners=False) and min-max normalised per image before any metric sees them. p is

@@ -156,8 +156,8 @@ def _table(rows: list[Row]) -> Iterator[str]:
     yield f"| | benchbench | {' | '.join(tool['title'] for tool in tools.values())} |"
     yield "|---" * (len(tools) + 2) + "|"
     for row in rows:
-        own = ours(row)
-        shown = "–" if not own else "yes" if row.search else f"`{own}`"
+        our_name = ours(row)
+        shown = "–" if not our_name else "yes" if row.search else f"`{our_name}`"
         yield f"| {row.name} | {shown} | {' | '.join(_cell(row.cells.get(tool, '')) for tool in tools)} |"
 
 

@@ -12,7 +12,7 @@ from benchbench.testing import check_metric
 from . import data_pages, house_figure, metric_page
 from .pages import FOLDER, ROOT, definitions, pages
 
-OWN = [name for name, p in METHODS.load().items() if p.function.__module__.startswith("benchbench.")]
+OUR_METHODS = [name for name, p in METHODS.load().items() if p.function.__module__.startswith("benchbench.")]
 
 
 def test_the_pages_are_up_to_date() -> None:
@@ -22,7 +22,7 @@ def test_the_pages_are_up_to_date() -> None:
     assert (FOLDER / "all.jpg").is_file()
 
 
-@pytest.mark.parametrize("name", OWN)
+@pytest.mark.parametrize("name", OUR_METHODS)
 def test_every_method_is_defined_and_fails_somewhere(name: str) -> None:
     plugin = METHODS[name]
     assert name in definitions(), f"docs/definitions.md has no row of {name}"

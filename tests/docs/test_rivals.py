@@ -75,9 +75,9 @@ def test_the_version_is_the_installed_one(tool: str) -> None:
 
 @pytest.mark.parametrize("tool", INSTALLED)
 def test_what_a_tool_is_said_to_have_is_there(tool: str) -> None:
-    said = {row.cells[tool] for row in [*ROWS, *features()] if tool in row.has}
-    assert said
-    assert said <= symbols(tool), said - symbols(tool)
+    listed_symbols = {row.cells[tool] for row in [*ROWS, *features()] if tool in row.has}
+    assert listed_symbols
+    assert listed_symbols <= symbols(tool), listed_symbols - symbols(tool)
 
 
 @pytest.mark.parametrize("tool", INSTALLED)

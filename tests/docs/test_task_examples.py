@@ -136,7 +136,7 @@ def test_found_counts_mistakes_in_the_order(script: Callable[[str], ModuleType])
     wrong = np.array([False, True, False, True])
     assert teaching.found(np.array([0.1, 0.9, 0.2, 0.8]), wrong, 0).tolist() == [0, 1, 2, 2, 2]
     assert teaching.found(np.array([4.0, 3.0, 2.0, 1.0]), wrong, 0).tolist() == [0, 0, 1, 1, 2]
-    one = torch.tensor([[[[1.0, 0.0], [0.0, 0.0]]]])
+    corner = torch.tensor([[[[1.0, 0.0], [0.0, 0.0]]]])
     other = torch.tensor([[[[1.0, 1.0], [0.0, 0.0]]]])
-    assert teaching.disagreement(one, other).tolist() == [0.5]
-    assert teaching.disagreement(one, torch.zeros_like(one)).tolist() == [0.75], "an empty map counts as uniform"
+    assert teaching.disagreement(corner, other).tolist() == [0.5]
+    assert teaching.disagreement(corner, torch.zeros_like(corner)).tolist() == [0.75], "an empty map counts as uniform"

@@ -124,9 +124,9 @@ def test_a_file_and_its_name_outlive_the_loss_of_power(
         calls = _recorded(context)
         write(path, lambda file: file.write(b"whole"))
     above = [each for each in path.parents if each.is_relative_to(tmp_path)][::-1]
-    made, folder = [("flush", each.stat().st_ino) for each in above[:-1]], path.parent.stat().st_ino
+    flushes, folder = [("flush", each.stat().st_ino) for each in above[:-1]], path.parent.stat().st_ino
     content = path.stat().st_ino
-    assert calls == [*made, ("flush", content), ("rename", content), ("flush", folder)]
+    assert calls == [*flushes, ("flush", content), ("rename", content), ("flush", folder)]
 
 
 @pytest.mark.parametrize(

@@ -113,20 +113,20 @@ def test_without_labels_a_surer_network_is_suspected_for_bounded_readings_alone(
 
 def test_a_more_probable_label_is_enough_where_no_label_is_lost() -> None:
     readings = {"BGR": InputReading("BGR", "Flip them.", lambda images: images, bounded=True)}
-    given = ReadingAnswers((True, False) * 5, (0.3,) * 10)
+    as_loaded = ReadingAnswers((True, False) * 5, (0.3,) * 10)
     surer, worse = ReadingAnswers((True, False) * 5, (0.5,) * 10), ReadingAnswers((False,) * 10, (0.5,) * 10)
-    (sentence,) = suspicion("net", "val", {AS_GIVEN: given, "BGR": surer}, readings)
+    (sentence,) = suspicion("net", "val", {AS_GIVEN: as_loaded, "BGR": surer}, readings)
     assert "The labels have a mean probability of 0.30; given BGR, 0.50." in sentence
-    assert suspicion("net", "val", {AS_GIVEN: given, "BGR": worse}, readings) == []
+    assert suspicion("net", "val", {AS_GIVEN: as_loaded, "BGR": worse}, readings) == []
 
 
 @pytest.mark.parametrize(("more", "suspected"), [(6, False), (7, True)])
 def test_labels_need_an_exact_test(more: int, suspected: bool) -> None:
     """Seven labels more and none less: p = 2^-7 < 1 %; six: 2^-6."""
     readings = {"BGR": InputReading("BGR", "Flip them.", lambda images: images, bounded=True)}
-    given = ReadingAnswers((False,) * 20, (0.5,) * 20)
+    as_loaded = ReadingAnswers((False,) * 20, (0.5,) * 20)
     other = ReadingAnswers((True,) * more + (False,) * (20 - more), (0.5,) * 20)
-    assert bool(suspicion("net", "val", {AS_GIVEN: given, "BGR": other}, readings)) is suspected
+    assert bool(suspicion("net", "val", {AS_GIVEN: as_loaded, "BGR": other}, readings)) is suspected
 
 
 def test_no_more_images_than_a_few(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def photographs(preprocess: Preprocess) -> Tensor:
 def answers_of(network: nn.Module, images: Tensor, readings: Sequence[InputReading]) -> dict[str, ReadingAnswers]:
     desk: Any = SimpleNamespace(network=network.eval(), scorer=SimpleNamespace(activation="softmax"))
     batch: Any = SimpleNamespace(images=images, labels=[None] * len(images))
-    changes: dict[str, Change] = {AS_GIVEN: lambda given: given}
+    changes: dict[str, Change] = {AS_GIVEN: lambda batch_images: batch_images}
     changes |= {reading.name: reading.change for reading in readings}
     return _all_answers(desk, [batch], changes)
 
@@ -75,13 +75,13 @@ def suspicions(network: nn.Module, images: Tensor, readings: Sequence[InputReadi
 def test_photographs(preprocess: Preprocess, change: Change, by_vit: str, by_residual: str, name: str) -> None:
     """What docs/studies.md says of them: the residual network is as sure of images with too much contrast."""
     named = by_vit if name == "vit" else by_residual
-    said = suspicions(Wants(change, name), photographs(preprocess), of_photographs(preprocess))
-    assert len(said) == bool(named)
-    assert not said or named in said[0]
+    reported = suspicions(Wants(change, name), photographs(preprocess), of_photographs(preprocess))
+    assert len(reported) == bool(named)
+    assert not reported or named in reported[0]
 
 
 @pytest.mark.parametrize(
-    ("given", "change", "by_vit", "by_residual"),
+    ("mistake", "change", "by_vit", "by_residual"),
     [
         pytest.param(lambda x: normalised(x).flip(1), lambda x: x, "(BGR)", "(BGR)", id="BGR"),
         pytest.param(lambda x: 255 * x, normalised, "given them divided by 255, 0.", "", id="0..255 for 0..1"),
@@ -93,12 +93,12 @@ def test_photographs(preprocess: Preprocess, change: Change, by_vit: str, by_res
     ],
 )
 @pytest.mark.parametrize("name", ["vit", "residual"])
-def test_tensors(given: Change, change: Change, by_vit: str, by_residual: str, name: str) -> None:
+def test_tensors(mistake: Change, change: Change, by_vit: str, by_residual: str, name: str) -> None:
     named = by_vit if name == "vit" else by_residual
-    images = given(photographs(UNITS))
-    said = suspicions(Wants(change, name), images, of_tensors(RIGHT, float(images.min()), float(images.max())))
-    assert len(said) == bool(named)
-    assert not said or named in said[0]
+    images = mistake(photographs(UNITS))
+    reported = suspicions(Wants(change, name), images, of_tensors(RIGHT, float(images.min()), float(images.max())))
+    assert len(reported) == bool(named)
+    assert not reported or named in reported[0]
 
 
 @pytest.mark.parametrize("name", ZOO)
@@ -134,9 +134,11 @@ def test_which_readings_may_count_without_labels() -> None:
 def test_a_network_that_answers_one_class_is_not_surer() -> None:
     """Without contrast a network may answer its most frequent class for every image, with confidence."""
     readings = {"dim": InputReading("dim", "Dim them.", lambda images: images / 9, bounded=True)}
-    given = ReadingAnswers((), (0.6,) * 20, most=12)
-    assert suspicion("net", "val", {AS_GIVEN: given, "dim": ReadingAnswers((), (0.9,) * 20, most=13)}, readings) == []
-    assert suspicion("net", "val", {AS_GIVEN: given, "dim": ReadingAnswers((), (0.9,) * 20, most=12)}, readings)
+    as_loaded = ReadingAnswers((), (0.6,) * 20, most=12)
+    assert (
+        suspicion("net", "val", {AS_GIVEN: as_loaded, "dim": ReadingAnswers((), (0.9,) * 20, most=13)}, readings) == []
+    )
+    assert suspicion("net", "val", {AS_GIVEN: as_loaded, "dim": ReadingAnswers((), (0.9,) * 20, most=12)}, readings)
     network = Wants(lambda x: x, "residual")
     counted = answers_of(network, photographs(RIGHT), of_photographs(RIGHT))
     assert 3 <= counted[AS_GIVEN].most <= 6, "nearly every scene is answered right"

@@ -86,21 +86,21 @@ def drawn(images: Mapping[str, Any], seed: int = 0) -> list[str]:
     return [names[i] for i in reference_candidates(names, seed)]
 
 
-def check(network: Linear, found: Mapping[str, Tensor], images: Mapping[str, Tensor | None], seed: int = 0) -> None:
+def check(network: Linear, maps: Mapping[str, Tensor], images: Mapping[str, Tensor | None], seed: int = 0) -> None:
     """Each map is that of the first 16 readable pictures among the candidates that are not the image."""
-    for name, each in found.items():
-        own, others = images[name], list[Tensor]()
-        assert own is not None
+    for name, each in maps.items():
+        explained, others = images[name], list[Tensor]()
+        assert explained is not None
         for image in (images[other] for other in drawn(images, seed)):
-            if image is not None and not any(torch.equal(image, known) for known in (own, *others)):
+            if image is not None and not any(torch.equal(image, known) for known in (explained, *others)):
                 others.append(image)
-        torch.testing.assert_close(each, closed_form(network, own, others[:REFERENCES]), atol=1e-4, rtol=1e-3)
+        torch.testing.assert_close(each, closed_form(network, explained, others[:REFERENCES]), atol=1e-4, rtol=1e-3)
 
 
 def test_few_images_are_all_compared(tmp_path: Path, network: Linear) -> None:
     images = pictures(4)
-    found = maps(tmp_path, network, images)
-    for name, each in found.items():
+    stored = maps(tmp_path, network, images)
+    for name, each in stored.items():
         others = [image for other, image in images.items() if other != name]
         torch.testing.assert_close(each, closed_form(network, images[name], others), atol=1e-4, rtol=1e-3)
 
@@ -126,8 +126,8 @@ def test_the_same_in_any_batch_order_and_number_of_samples(tmp_path: Path, netwo
 
 def test_the_seed_draws(tmp_path: Path, network: Linear) -> None:
     images = pictures(30)
-    found = maps(tmp_path, network, images, seed=1, samples=5)
-    check(network, found, images, seed=1)
+    stored = maps(tmp_path, network, images, seed=1, samples=5)
+    check(network, stored, images, seed=1)
     assert drawn(images, 0)[:REFERENCES] != drawn(images, 1)[:REFERENCES]
     names = [f"image {i}" for i in range(1000)]
     assert len(set(reference_candidates(names, 0))) == CANDIDATES

@@ -146,17 +146,17 @@ def test_statistics_are_of_the_images_that_are_there(part: Path, tmp_path: Path)
 
 def test_everything_says_that_it_is_unfinished(part: Path) -> None:
     run = bb.Run.load(part)
-    said = "2 of 3 shards"
-    assert run.unfinished.startswith(said)
-    assert said in str(run)
-    assert said in run._repr_html_()
-    assert run.to_latex().count(f"Unfinished run: {said}") == 2
-    assert said in run.to_markdown()
-    assert (part / "report.html").read_text().count(f"Unfinished run: {said}") > 1
+    progress = "2 of 3 shards"
+    assert run.unfinished.startswith(progress)
+    assert progress in str(run)
+    assert progress in run._repr_html_()
+    assert run.to_latex().count(f"Unfinished run: {progress}") == 2
+    assert progress in run.to_markdown()
+    assert (part / "report.html").read_text().count(f"Unfinished run: {progress}") > 1
     assert run.record.info["unfinished"]["shards"] == 2
     assert run.record.info["counts"][MISSING] == (run.table["status"] == MISSING).sum()
     done = benchbench("report", part, "--format", "csv", cwd=part)
-    assert (done.returncode, said in done.stderr) == (0, True)
+    assert (done.returncode, progress in done.stderr) == (0, True)
 
 
 def test_it_is_no_baseline(part: Path, tmp_path: Path) -> None:

@@ -44,10 +44,10 @@ class Shown(Silent):
 
     def __init__(self) -> None:
         self.outlooks: list[Outlook] = []
-        self.said: list[str] = []
+        self.lines: list[str] = []
 
     def say(self, what: str) -> None:
-        self.said.append(what)
+        self.lines.append(what)
 
     def follow(self, outlook: Outlook) -> None:
         self.outlooks.append(outlook)
@@ -105,7 +105,7 @@ def test_the_outlook_ends_where_the_run_ends(tmp_path: Path) -> None:
     assert shown.outlooks[0].shards_done == 0
     assert last.seconds_left == pytest.approx(0.0)
     assert all(outlook.seconds_left is None or outlook.seconds_left >= 0 for outlook in shown.outlooks)
-    assert "writing the tables" in shown.said
+    assert "writing the tables" in shown.lines
 
 
 def test_a_request_that_is_refused_leaves_no_line(folder: Path, tmp_path: Path) -> None:

@@ -71,10 +71,10 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def load(path: Path) -> Any:
     """As a study does: of a network of its own, and of one that benchbench builds by the number of classes."""
-    own = outcome(bb.load_weights, network(), path)
+    unchanged = outcome(bb.load_weights, network(), path)
     known = Architecture("net", lambda classes: _head(classes), bb.Preprocess(), 3, (), lambda: None, "")
     built = outcome(with_weights, known, str(path), None)
-    return own if isinstance(own, bb.BenchError) else built
+    return unchanged if isinstance(unchanged, bb.BenchError) else built
 
 
 def _head(classes: int) -> nn.Module:

@@ -66,13 +66,13 @@ KINDS: dict[str, tuple[Callable[[Path], None], str, str, dict[str, Any]]] = {  #
 @pytest.fixture(scope="module")
 def roots(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """By kind, a folder in the true layout."""
-    found = {}
+    folders = {}
     for kind, (build, _, file, _) in KINDS.items():
-        found[kind] = tmp_path_factory.mktemp(kind)
-        build(found[kind])
+        folders[kind] = tmp_path_factory.mktemp(kind)
+        build(folders[kind])
         if file == "table.csv":
-            (found[kind] / file).write_text(TABLE if kind == "csv" else ROWS)
-    return found
+            (folders[kind] / file).write_text(TABLE if kind == "csv" else ROWS)
+    return folders
 
 
 def read(kind: str, root: Path) -> Any:

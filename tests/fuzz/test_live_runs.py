@@ -60,10 +60,10 @@ def test_what_a_run_says_of_itself_while_it_runs(data: st.DataObject, tmp_path_f
     lines = [json.dumps(event) for event in events] if isinstance(events, list) else [json.dumps(events)]
     (folder / LOG).write_text("\n".join(lines))
     outcome(status, folder)
-    found = owner_of(folder)
-    if found is not None:
-        assert_clear(str(found))
-        _ = found.dead, found.here
+    owner_read = owner_of(folder)
+    if owner_read is not None:
+        assert_clear(str(owner_read))
+        _ = owner_read.dead, owner_read.here
     outcome(shown, folder)
 
 

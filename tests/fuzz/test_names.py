@@ -137,7 +137,7 @@ HOSTILE = Fake(
 
 @pytest.fixture(scope="module")
 def records(tmp_path_factory: pytest.TempPathFactory) -> list[Record]:
-    found = []
+    forged_records = []
     for record in (
         fake_record(tmp_path_factory.mktemp("names"), HOSTILE),
         asked_record(tmp_path_factory.mktemp("suite")),
@@ -145,9 +145,9 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> list[Record]:
         numbers = iter(range(10_000))
         info = forged(record.info, numbers)
         photos = record.photos.assign(target_name=HARM, label_name=HARM)
-        found.append(replace(record, info=info, photos=photos))
+        forged_records.append(replace(record, info=info, photos=photos))
         COUNTS[f"names.{record.folder.name}"] = next(numbers)
-    return found
+    return forged_records
 
 
 def every(element: Element) -> Iterator[Element]:

@@ -43,9 +43,9 @@ def test_every_method_and_metric_is_guarded() -> None:
     thens = [Baseline.load(ROOT / HERE / f"{name}.json") for name in STUDIES]
     mapped = {(m.method, i) for i, then in enumerate(thens) for m in then.maps if m.sketches}
     plugins = {method.plugin for i, then in enumerate(thens) for method in then.methods if (method.name, i) in mapped}
-    own = {name for name in plugins if ":" not in name}
-    assert own == set(METHODS.names()), "a method without a map in any guarded study"
-    libraries = {name.partition(":")[0] for name in plugins - own}
+    builtin = {name for name in plugins if ":" not in name}
+    assert builtin == set(METHODS.names()), "a method without a map in any guarded study"
+    libraries = {name.partition(":")[0] for name in plugins - builtin}
     assert libraries == set(METHODS.open_families()) - UNGUARDED_LIBRARIES, "an adapter that nothing guards"
     scored = {cell.metric for then in thens for cell in then.scores if any(v is not None for v in cell.values)}
     counted = {cost.metric for then in thens for cost in then.costs}

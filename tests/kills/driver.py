@@ -109,8 +109,8 @@ def ended(child: int, patience: float = PATIENCE) -> int:
     """The exit code; of a process that hangs, -9 after it is killed."""
     until = time.monotonic() + patience
     while time.monotonic() < until:
-        found, status = os.waitpid(child, os.WNOHANG)
-        if found:
+        ended_child, status = os.waitpid(child, os.WNOHANG)
+        if ended_child:
             return os.waitstatus_to_exitcode(status)
         time.sleep(0.005)
     os.kill(child, signal.SIGKILL)

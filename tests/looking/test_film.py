@@ -52,7 +52,7 @@ def explainer(place: Path) -> FrameExplainer:
     return FilmRequest(f"{place}/net.py:small", words, "1", ["predicted"]).explainer()
 
 
-def made(path: Path, explainer: FrameExplainer, out: Path, **words: Any) -> list[Image.Image]:
+def film_of(path: Path, explainer: FrameExplainer, out: Path, **words: Any) -> list[Image.Image]:
     overlay_film(path, explainer, FilmOptions(out, Style(), **words), Told())
     return [frame.picture for frame in open_film(out)]
 
@@ -78,7 +78,7 @@ def test_the_maps_are_the_methods_and_do_not_depend_on_the_batch(explainer: Fram
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 def test_frames_times_and_sound_are_those_of_the_source(explainer: FrameExplainer, tmp_path: Path, suffix: str) -> None:
     origin = film(tmp_path / "x.mp4", sound=True)
-    pictures = made(origin, explainer, tmp_path / f"seen{suffix}")
+    pictures = film_of(origin, explainer, tmp_path / f"seen{suffix}")
     assert [each.size for each in pictures] == [(3 * 64, 48)] * len(UNEVEN)
     opened = open_film(tmp_path / f"seen{suffix}")
     times = [float(frame.time * opened.time_base) for frame in opened]
@@ -137,7 +137,7 @@ def test_an_interrupted_film_is_continued_and_is_the_same(
 
     monkeypatch.setattr(FrameDrawing, "draw", noted)
     origin, words = film(tmp_path / "x.mp4"), {"scaling": scaling, "batch": 3}
-    whole = made(origin, explainer, tmp_path / "whole.mp4", **words)
+    whole = film_of(origin, explainer, tmp_path / "whole.mp4", **words)
     at_once = dict(pictures)
     pictures.clear()
     calls, explain = [], FrameExplainer.explain
@@ -150,7 +150,7 @@ def test_an_interrupted_film_is_continued_and_is_the_same(
 
     monkeypatch.setattr(FrameExplainer, "explain", stops)
     with pytest.raises(KeyboardInterrupt):
-        made(origin, explainer, tmp_path / "seen.mp4", **words)
+        film_of(origin, explainer, tmp_path / "seen.mp4", **words)
     assert not (tmp_path / "seen.mp4").exists()
     options = FilmOptions(tmp_path / "seen.mp4", Style(), **words)  # type: ignore[arg-type]
     done = overlay_film(origin, explainer, options, Told())
@@ -181,7 +181,7 @@ def test_parts_of_another_look_are_not_continued(explainer: FrameExplainer, tmp_
     parts = tmp_path / "seen.mp4.parts"
     parts.mkdir()
     with pytest.raises(bb.BenchError, match="it is not the parts of a film"):
-        made(origin, explainer, out)
+        film_of(origin, explainer, out)
     (parts / "of.json").write_text("another film")
     (parts / "maps-000000.npz").write_text("stale")
     done = overlay_film(origin, explainer, FilmOptions(out, Style()), Told())
@@ -204,7 +204,7 @@ def test_few_frames_are_in_memory_at_a_time(
 
     monkeypatch.setattr(source, "FilmFrame", noted)
     monkeypatch.setattr(FrameDrawing, "draw", counting)
-    made(film(tmp_path / "x.mp4", tuple(range(0, 40 * 25, 40))), explainer, tmp_path / "seen.mp4", batch=3)
+    film_of(film(tmp_path / "x.mp4", tuple(range(0, 40 * 25, 40))), explainer, tmp_path / "seen.mp4", batch=3)
     assert 1 <= most[0] <= 2 * 3 + 2
 
 

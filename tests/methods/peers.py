@@ -97,8 +97,8 @@ def _between_extremes(network: nn.Module, images: Tensor, classes: list[int], st
     rule: dict[str, Any] = {"target": torch.tensor(classes), "n_steps": steps, "method": "riemann_middle"}
     ends = [images.amin((1, 2, 3), keepdim=True), images.amax((1, 2, 3), keepdim=True)]
     kind = captum.attr.IntegratedGradients(network)
-    found = [kind.attribute(images, end.expand_as(images), **rule) for end in ends]
-    return list(((found[0] + found[1]) / 2).permute(0, 2, 3, 1).detach().double().numpy())
+    attributions = [kind.attribute(images, end.expand_as(images), **rule) for end in ends]
+    return list(((attributions[0] + attributions[1]) / 2).permute(0, 2, 3, 1).detach().double().numpy())
 
 
 def authors_idg(steps: int) -> Peer:

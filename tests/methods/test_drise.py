@@ -26,27 +26,27 @@ from benchbench.types.detections import Detections
 CLASSES, MASKS = 7, 12
 
 
-def found(boxes: list[list[float]], labels: list[int], scores: list[float]) -> Detections:
+def detections(boxes: list[list[float]], labels: list[int], scores: list[float]) -> Detections:
     return Detections(torch.tensor(boxes), torch.tensor(labels), torch.tensor(scores), torch.ones(len(labels)) > 0)
 
 
 def test_similarity_in_closed_form() -> None:
     """Two squares of 4 x 4 that share 2 x 4: an overlap of 8 / 24; of four classes, scores 0.7 and 0.4 of class 1."""
-    target = found([[0.0, 0.0, 4.0, 4.0]], [1], [0.7])
+    target = detections([[0.0, 0.0, 4.0, 4.0]], [1], [0.7])
     same = (0.7 * 0.4 + 3 * 0.1 * 0.2) / math.hypot(0.7, 0.1 * math.sqrt(3)) / math.hypot(0.4, 0.2 * math.sqrt(3))
     other = (0.7 * 0.2 + 0.1 * 0.4 + 2 * 0.1 * 0.2) / math.sqrt(0.52) / math.sqrt(0.28)
     shifted = [2.0, 0.0, 6.0, 4.0]
-    assert float(similarity(target, found([shifted], [1], [0.4]), 4)) == pytest.approx(same / 3)
-    assert float(similarity(target, found([shifted], [2], [0.4]), 4)) == pytest.approx(other / 3)
-    both = found([shifted, [0.0, 0.0, 4.0, 4.0], [9.0, 9.0, 10.0, 10.0]], [1, 2, 1], [0.4, 0.4, 0.9])
+    assert float(similarity(target, detections([shifted], [1], [0.4]), 4)) == pytest.approx(same / 3)
+    assert float(similarity(target, detections([shifted], [2], [0.4]), 4)) == pytest.approx(other / 3)
+    both = detections([shifted, [0.0, 0.0, 4.0, 4.0], [9.0, 9.0, 10.0, 10.0]], [1, 2, 1], [0.4, 0.4, 0.9])
     assert float(similarity(target, both, 4)) == pytest.approx(other), "the best of the three products"
     assert float(similarity(target, target, 4)) == pytest.approx(1)
 
 
 def test_no_detection_is_similar_to_nothing() -> None:
     nothing = Detections(torch.zeros(0, 4), torch.zeros(0, dtype=torch.long), torch.zeros(0), torch.zeros(0) > 0)
-    one = found([[0.0, 0.0, 4.0, 4.0]], [1], [0.7])
-    assert float(similarity(nothing, one, 4)) == float(similarity(one, nothing, 4)) == 0
+    square = detections([[0.0, 0.0, 4.0, 4.0]], [1], [0.7])
+    assert float(similarity(nothing, square, 4)) == float(similarity(square, nothing, 4)) == 0
 
 
 def by_hand(network: Any, image: Tensor, target: int, masks: Tensor) -> Tensor:

@@ -53,7 +53,7 @@ PLACES = ((0, 1, 2, 3, 4), (1, 2, 3, 4), (3,), (0, 4))
 def test_exact_on_a_linear_network(draws: int, pictures: Tensor, others: Tensor, weight: Tensor) -> None:
     """Weight times (image - mean of its references), whatever the points on the ways, and however many references."""
     maps = maps_with(linear(weight, 1), pictures, References(others, PLACES), draws=draws)
-    means = torch.stack([others[list(own)].mean(0) for own in PLACES])
+    means = torch.stack([others[list(places)].mean(0) for places in PLACES])
     close(maps, array((weight * (pictures - means)).sum(1)), rtol=1e-4)
     both = {
         sign: maps_with(linear(weight, 1), pictures, References(others, PLACES), sign=sign)
@@ -74,7 +74,7 @@ def test_adds_up_in_expectation(pictures: Tensor, others: Tensor, weight: Tensor
     def score(images: Tensor) -> Tensor:
         return (weight * images).sum((1, 2, 3)) ** 2
 
-    change = score(pictures) - torch.stack([score(others[list(own)]).mean() for own in PLACES])
+    change = score(pictures) - torch.stack([score(others[list(places)]).mean() for places in PLACES])
     assert gap(100) < 0.15
     assert gap(100) < gap(2) / 2
 
@@ -106,10 +106,10 @@ def test_a_loop_by_autograd(pictures: Tensor, others: Tensor) -> None:
 def test_the_pool_leaves_out_the_image_and_other_sizes(others: Tensor) -> None:
     small = torch.zeros(3, 4, 4)
     pool = ReferencePool((others[0], small, *others[1:]), {"b": frozenset({2}), "c": frozenset({0, 4})}, 3)
-    given = pool.of(["a", "b", "c"], torch.zeros(3, 3, 8, 12))
-    assert given.places == ((0, 1, 2), (0, 2, 3), (1, 2, 4))
-    assert torch.equal(given.images, others)
-    assert given.counts.tolist() == [3, 3, 3]
+    drawn = pool.of(["a", "b", "c"], torch.zeros(3, 3, 8, 12))
+    assert drawn.places == ((0, 1, 2), (0, 2, 3), (1, 2, 4))
+    assert torch.equal(drawn.images, others)
+    assert drawn.counts.tolist() == [3, 3, 3]
     assert pool.of(["a"], torch.zeros(1, 3, 4, 4)).places == ((0,),)
     assert pool.of(["a"], torch.zeros(1, 3, 5, 5)).places == ((),)
 
@@ -127,14 +127,14 @@ def test_explain_compares_with_what_is_given_or_the_other_images(
 
     rest = torch.stack([pictures[[j for j in range(4) if j != i]].mean(0) for i in range(4)])
     torch.testing.assert_close(bb.explain(network, pictures, **named), by_hand(rest), atol=1e-4, rtol=0)
-    given = bb.explain(network, pictures, references=others, **named)
-    torch.testing.assert_close(given, by_hand(others.mean(0)), atol=1e-4, rtol=0)
+    compared = bb.explain(network, pictures, references=others, **named)
+    torch.testing.assert_close(compared, by_hand(others.mean(0)), atol=1e-4, rtol=0)
     loader: DataLoader[Any] = DataLoader([(each, 0) for each in pictures], batch_size=3)  # type: ignore[arg-type]
-    torch.testing.assert_close(bb.explain(network, loader, references=others, **named), given, atol=1e-5, rtol=0)
+    torch.testing.assert_close(bb.explain(network, loader, references=others, **named), compared, atol=1e-5, rtol=0)
     itself = bb.explain(network, pictures[:1], references=torch.cat([pictures[:1], others]), **named)
-    torch.testing.assert_close(itself, given[:1], atol=1e-5, rtol=0)
+    torch.testing.assert_close(itself, compared[:1], atol=1e-5, rtol=0)
     several = bb.explain(network, pictures, method=NAME, target=[[0, 1]] * 4, references=others)
-    torch.testing.assert_close(several[:, :1], given, atol=1e-5, rtol=0)
+    torch.testing.assert_close(several[:, :1], compared, atol=1e-5, rtol=0)
     with pytest.raises(NotApplicable, match="batches are explained one by one"):
         bb.explain(network, loader, **named)
 

@@ -34,11 +34,11 @@ class Functional(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.one, self.two, self.three = nn.Conv2d(3, 6, 3, 2, 1), nn.Conv2d(6, 6, 3, 1, 1), nn.Conv2d(6, 6, 3, 1, 1)
+        self.first, self.two, self.three = nn.Conv2d(3, 6, 3, 2, 1), nn.Conv2d(6, 6, 3, 1, 1), nn.Conv2d(6, 6, 3, 1, 1)
         self.relu, self.fc = nn.ReLU(inplace=True), nn.Linear(6, 5)
 
     def forward(self, images: Tensor) -> Tensor:
-        first = self.relu(self.one(images))
+        first = self.relu(self.first(images))
         second = F.relu(self.two(first)) + first
         second += 1
         logits: Tensor = self.fc(self.relu(self.three(second)).mean((2, 3)))
@@ -50,10 +50,10 @@ class Gated(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.one, self.two, self.relu, self.fc = nn.Conv2d(3, 6, 3), nn.Conv2d(3, 6, 3), nn.ReLU(), nn.Linear(6, 5)
+        self.first, self.two, self.relu, self.fc = nn.Conv2d(3, 6, 3), nn.Conv2d(3, 6, 3), nn.ReLU(), nn.Linear(6, 5)
 
     def forward(self, images: Tensor) -> Tensor:
-        logits: Tensor = self.fc((self.relu(self.one(images)) * self.two(images)).mean((2, 3)))
+        logits: Tensor = self.fc((self.relu(self.first(images)) * self.two(images)).mean((2, 3)))
         return logits
 
 
@@ -174,7 +174,7 @@ def test_guided_backpropagation_by_hand(images: Tensor) -> None:
 
     network = seeded(Functional)
     pictures, rule = images.clone().requires_grad_(), Guided.apply
-    first = rule(network.one(pictures))
+    first = rule(network.first(pictures))
     logits = network.fc(rule(network.three(rule(network.two(first)) + first + 1)).mean((2, 3)))
     targets = network(images).argmax(1)
     (expected,) = torch.autograd.grad(logits.gather(1, targets[:, None]).sum(), pictures)

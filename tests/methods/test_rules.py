@@ -30,15 +30,15 @@ class Plain(nn.Module):
 
     def __init__(self, functions: bool = False) -> None:
         super().__init__()
-        self.one, self.two, self.fc = nn.Conv2d(3, 5, 3, 2), nn.Conv2d(5, 6, 3, 2), nn.Linear(6, 4)
+        self.conv, self.two, self.fc = nn.Conv2d(3, 5, 3, 2), nn.Conv2d(5, 6, 3, 2), nn.Linear(6, 4)
         self.first, self.second = nn.ReLU(), nn.ReLU(inplace=True)
         self.pool, self.functions = nn.AdaptiveAvgPool2d(1), functions
 
     def forward(self, images: Tensor) -> Tensor:
         if self.functions:
-            seen = self.two(torch.relu_(self.one(images))).relu()
+            seen = self.two(torch.relu_(self.conv(images))).relu()
         else:
-            seen = self.second(self.two(self.first(self.one(images))))
+            seen = self.second(self.two(self.first(self.conv(images))))
         logits: Tensor = self.fc(self.pool(seen).flatten(1))
         return logits
 
@@ -48,10 +48,10 @@ class Bent(nn.Module):
 
     def __init__(self, activation: nn.Module) -> None:
         super().__init__()
-        self.one, self.activation, self.two = nn.Conv2d(3, 4, 3, 2), activation, nn.Conv2d(4, 5, 3, 2)
+        self.conv, self.activation, self.two = nn.Conv2d(3, 4, 3, 2), activation, nn.Conv2d(4, 5, 3, 2)
 
     def forward(self, images: Tensor) -> Tensor:
-        logits: Tensor = self.two(self.activation(self.one(images))).mean((2, 3))
+        logits: Tensor = self.two(self.activation(self.conv(images))).mean((2, 3))
         return logits
 
 
@@ -60,7 +60,7 @@ def test_lrp_by_its_equation(images: Tensor) -> None:
     network = seeded(Plain)
     x0 = images.double()
     wide = copy.deepcopy(network).double()
-    z1 = wide.one(x0)
+    z1 = wide.conv(x0)
     z2 = wide.two(z1.clamp_min(0))
     x3 = z2.clamp_min(0).mean((2, 3))
     z3 = wide.fc(x3)
@@ -74,7 +74,7 @@ def test_lrp_by_its_equation(images: Tensor) -> None:
     relevance = z2.clamp_min(0) / cells * shared(relevance, x3)[:, :, None, None]
     inside = F.conv_transpose2d(shared(relevance, z2), wide.two.weight, stride=2)
     relevance = z1.clamp_min(0) * F.pad(inside, (0, z1.shape[3] - inside.shape[3], 0, z1.shape[2] - inside.shape[2]))
-    back = F.conv_transpose2d(shared(relevance, z1), wide.one.weight, stride=2)
+    back = F.conv_transpose2d(shared(relevance, z1), wide.conv.weight, stride=2)
     expected = (x0 * F.pad(back, (0, 64 - back.shape[3], 0, 64 - back.shape[2]))).sum(1).detach().float()
     maps = map_of("lrp", network, images, "", sign="signed")
     assert expected.abs().max() > 0
@@ -156,11 +156,11 @@ def test_deeplift_s_rescale_rule_by_hand(activation: nn.Module, images: Tensor) 
     """The multiplier of an activation function is its change by its input's change, from the zero image's."""
     network: Any = seeded(lambda: Bent(activation))
     with torch.no_grad():
-        here, there = network.one(images), network.one(torch.zeros_like(images))
+        here, there = network.conv(images), network.conv(torch.zeros_like(images))
         multiplier = (network.activation(here) - network.activation(there)) / (here - there)
         targets = network(images).argmax(1)
     pictures = images.clone().requires_grad_()
-    linear = network.two(network.one(pictures) * multiplier).mean((2, 3)).gather(1, targets[:, None]).sum()
+    linear = network.two(network.conv(pictures) * multiplier).mean((2, 3)).gather(1, targets[:, None]).sum()
     (slope,) = torch.autograd.grad(linear, pictures)
     expected = (images * slope).sum(1)
     maps = map_of("deeplift", network, images, "", sign="signed")
@@ -169,7 +169,7 @@ def test_deeplift_s_rescale_rule_by_hand(activation: nn.Module, images: Tensor) 
 
 def test_no_second_derivative_is_not_applicable(images: Tensor) -> None:
     with pytest.raises(NotApplicable, match="second derivative that torch lacks"):
-        map_of("shapleycam", seeded(lambda: Bent(nn.Hardsigmoid())), images, "one")
+        map_of("shapleycam", seeded(lambda: Bent(nn.Hardsigmoid())), images, "conv")
 
 
 def test_finercam_is_pytorch_grad_cam_s(images: Tensor) -> None:

@@ -13,7 +13,7 @@ from benchbench.registry import METRICS, metric
 from benchbench.testing import check_metric, contract_suite
 from benchbench.types import Scored, Seen
 
-MADE = {"probes", "rivals", "map", "mask"}
+COMPUTED_NEEDS = {"probes", "rivals", "map", "mask"}
 HUNDREDS = (
     "latec-50",
     "mindspore-224",
@@ -41,7 +41,7 @@ def cheap(name: str, protocol: str) -> str | dict[str, Any]:
 LABELS = [
     cheap(name, protocol)
     for name, plugin in METRICS.load().items()
-    if plugin.needs <= MADE
+    if plugin.needs <= COMPUTED_NEEDS
     for protocol in plugin.protocols
     if protocol not in HUNDREDS
 ]

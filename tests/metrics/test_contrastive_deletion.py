@@ -158,9 +158,9 @@ def test_a_map_of_what_tells_the_classes_apart_is_best(weight: Tensor, images: T
     logits = shown @ weight.T
     rival = logits.scatter(1, TARGETS[:, None], -torch.inf).argmax(1)
     contrast = (shown * (weight[TARGETS] - weight[rival])).view(3, SIDE, SIDE)
-    own = (shown * weight[TARGETS]).view(3, SIDE, SIDE)
+    height = (shown * weight[TARGETS]).view(3, SIDE, SIDE)
     (entries,), _ = judged(
-        [{"name": "contrastive_deletion", "steps": 16}], LinearSoftmax(weight), images, [contrast, own, -contrast]
+        [{"name": "contrastive_deletion", "steps": 16}], LinearSoftmax(weight), images, [contrast, height, -contrast]
     )
     values = np.array([e["value"] for e in entries]).reshape(3, 3).mean(1)
     assert values[0] < values[1] < values[2]

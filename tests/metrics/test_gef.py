@@ -31,10 +31,16 @@ def disturbed(levels: int, draws: int, map_of: Callable[[int, int], Tensor], z: 
     views = plugin.views(**plugin.bind({"levels": levels, "draws": draws}))  # type: ignore[misc]
     assert all(isinstance(view, NoisyWeights) for view in views)
     assert len({view.index for view in views}) == levels * draws, "every size is drawn anew"
-    one = torch.ones(1)
+    ones = torch.ones(1)
     return {
         view: Reexplained(
-            map_of(k // levels, k % levels)[None], one, z[k // levels, k % levels][None], one > 0, one, ("",), ("ok",)
+            map_of(k // levels, k % levels)[None],
+            ones,
+            z[k // levels, k % levels][None],
+            ones > 0,
+            ones,
+            ("",),
+            ("ok",),
         )
         for k, view in enumerate(views)
     }

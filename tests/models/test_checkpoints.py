@@ -350,11 +350,11 @@ def test_a_network_of_one_s_own_takes_weights_and_names(tmp_path: Path) -> None:
     assert spec.classes == tuple("abcdefg")
     assert spec.weights == "checkpoint mine.pth (state_dict)"
 
-    def own(*, weights: str, classes: int = 7) -> nn.Module:
+    def build(*, weights: str, classes: int = 7) -> nn.Module:
         assert weights == "mine"
         return seeded(lambda: Pooled(classes))
 
-    assert load_model("mine", own, {"weights": "mine"}).weights == "as given"
+    assert load_model("mine", build, {"weights": "mine"}).weights == "as given"
     with pytest.raises(BenchError, match=r"mine\(\) does not take classes: 7"):
         load_model("mine", lambda: seeded(Pooled), {"classes": 7})
     with pytest.raises(BenchError, match=r"mine\(\) does not take weights: auto"):

@@ -23,7 +23,7 @@ from benchbench.network.scorer import target_scores
 
 from ..dense_networks import CLASSES, DETECTION, SIDE, tiny
 
-FOUND = {
+DETECTIONS = {
     "boxes": torch.tensor([[0, 0, 10, 10], [0, 0, 20, 10], [30, 30, 40, 40], [0, 0, 10, 10]]).float(),
     "labels": torch.tensor([1, 1, 1, 2]),
     "scores": torch.tensor([0.6, 0.3, 0.9, 0.5]),
@@ -48,7 +48,7 @@ TARGETS: dict[str, tuple[tuple[float, ...] | None, float, list[float]]] = {
 def test_logits_by_hand(name: str) -> None:
     box, overlap, expected = TARGETS[name]
     target = DetectionTarget(4, box, overlap)
-    logits = target.logits(target.detections(FOUND, (40, 40)))
+    logits = target.logits(target.detections(DETECTIONS, (40, 40)))
     torch.testing.assert_close(logits, torch.tensor([logit(p) for p in expected]))
     answers = target_scores(logits[None], torch.tensor([1]), "sigmoid")
     assert float(answers.probability) == pytest.approx(expected[1], rel=1e-5)
@@ -81,17 +81,17 @@ def shown(name: str, **params: Any) -> nn.Module:
 def test_the_logits_are_those_of_what_torchvision_finds(name: str, pictures: Tensor) -> None:
     """As its own forward returns it, for the best and for a box; whatever else is in the batch."""
     plain, network = tiny(name), shown(name)
-    own = getattr(plain, "roi_heads", plain)
-    own.score_thresh, own.detections_per_img = 0.05, 10_000
+    heads = getattr(plain, "roi_heads", plain)
+    heads.score_thresh, heads.detections_per_img = 0.05, 10_000
     with torch.no_grad():
-        found = plain(list(pictures))
-        large = [k for k, (a, b, c, d) in enumerate(found[0]["boxes"].tolist()) if (c - a) * (d - b) > 64]
-        last = found[0]["boxes"][large[-1]].clamp(0, SIDE)  # in the first image the least certain is at the box
+        detections = plain(list(pictures))
+        large = [k for k, (a, b, c, d) in enumerate(detections[0]["boxes"].tolist()) if (c - a) * (d - b) > 64]
+        last = detections[0]["boxes"][large[-1]].clamp(0, SIDE)  # in the first image the least certain is at the box
         logits, at_box = network(pictures), shown(name, box=tuple((last / SIDE).tolist()), overlap=0.2)(pictures)
         alone = torch.cat([network(image[None]) for image in pictures])
     torch.testing.assert_close(logits, alone, rtol=1e-4, atol=1e-4)
     expected, expected_at_box = torch.full((2, 3, CLASSES), logit(FLOOR)).unbind()
-    for i, each in enumerate(found):
+    for i, each in enumerate(detections):
         for c in each["labels"].unique().tolist():
             rows = each["labels"] == c
             expected[i, c] = each["scores"][rows].max().logit()
@@ -100,7 +100,7 @@ def test_the_logits_are_those_of_what_torchvision_finds(name: str, pictures: Ten
                 expected_at_box[i, c] = each["scores"][rows][overlaps.index(max(overlaps))].logit()
     torch.testing.assert_close(logits, expected, rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(at_box, expected_at_box, rtol=1e-4, atol=1e-4)
-    label = int(found[0]["labels"][large[-1]])
+    label = int(detections[0]["labels"][large[-1]])
     assert logit(FLOOR) < at_box[0, label] < logits[0, label], "what overlaps the box best is not the best"
 
 

@@ -48,8 +48,8 @@ def test_without_cached_weights_they_are_random_and_that_is_loud() -> None:
     assert "RANDOM weights (no cached weights: on a machine with internet access, hf download timm/" in first.warning
     assert first.weights == "random, seed 0"
     assert len(first.classes) == 1000
-    for one, two in zip(first.network.parameters(), second.network.parameters(), strict=True):
-        assert torch.equal(one, two)
+    for weight, two in zip(first.network.parameters(), second.network.parameters(), strict=True):
+        assert torch.equal(weight, two)
 
 
 @pytest.mark.parametrize("file", ["model.safetensors", "pytorch_model.bin"])
@@ -125,13 +125,13 @@ def preprocess(name: str) -> tuple[Any, str]:
 @pytest.mark.parametrize("name", ["convnext_tiny", "vit_small_patch16_224", "tf_efficientnet_lite0", "resnet50"])
 def test_the_preprocessing_is_timm_s(name: str) -> None:
     """To the pixel: the same tensor as timm's transform for evaluation makes of the same photograph."""
-    made, note = preprocess(name)
+    preprocessing, note = preprocess(name)
     assert note == ""
     config = resolve_model_data_config(None, pretrained_cfg=timm.get_pretrained_cfg(name).to_dict())
     photo = Image.effect_noise((333, 281), 60).convert("RGB")
-    ours, _ = prepare(photo, None, made)
+    ours, _ = prepare(photo, None, preprocessing)
     expected = create_transform(**config, is_training=False)(photo)
-    assert made.crop == config["input_size"][1]
+    assert preprocessing.crop == config["input_size"][1]
     torch.testing.assert_close(ours, expected)
 
 
@@ -142,11 +142,13 @@ def test_a_network_that_squashes_images_gets_them_squashed() -> None:
     ]
     assert squashed
     for name in squashed[:2]:
-        made, note = preprocess(name)
-        assert (made.resize, note) == (None, "")
+        preprocessing, note = preprocess(name)
+        assert (preprocessing.resize, note) == (None, "")
         config = resolve_model_data_config(None, pretrained_cfg=timm.get_pretrained_cfg(name).to_dict())
         photo = Image.effect_noise((333, 281), 60).convert("RGB")
-        torch.testing.assert_close(prepare(photo, None, made)[0], create_transform(**config, is_training=False)(photo))
+        torch.testing.assert_close(
+            prepare(photo, None, preprocessing)[0], create_transform(**config, is_training=False)(photo)
+        )
 
 
 def of_mode(name: str, mode: str) -> bool:
@@ -174,8 +176,8 @@ def of_mode(name: str, mode: str) -> bool:
 )
 def test_what_is_replaced_is_said(changes: dict[str, Any], resize: int | None, note: str) -> None:
     cfg = replace(timm.get_pretrained_cfg("convnext_tiny"), crop_pct=0.95, crop_mode="center", interpolation="bicubic")
-    made, told = preprocess_of(replace(cfg, **changes))
-    assert (made.resize, told) == (resize, note)
+    preprocessing, told = preprocess_of(replace(cfg, **changes))
+    assert (preprocessing.resize, told) == (resize, note)
 
 
 def test_every_network_of_timm_has_a_preprocess_or_a_reason() -> None:
@@ -188,11 +190,11 @@ def test_every_network_of_timm_has_a_preprocess_or_a_reason() -> None:
                 preprocess(name)
             refused.append(name)
             continue
-        made, note = preprocess(name)
+        preprocessing, note = preprocess(name)
         crop = cfg.crop_pct or 0.875
         wanted = math.floor(cfg.input_size[1] / crop)
         squashed = cfg.crop_mode == "squash" and wanted == cfg.input_size[1]
-        assert made.resize == (None if squashed else max(wanted, cfg.input_size[1]))
+        assert preprocessing.resize == (None if squashed else max(wanted, cfg.input_size[1]))
         noted += [name] if note else []
     assert len(refused) < 10
     assert 5 < len(noted) < 100

@@ -164,12 +164,12 @@ class Streams(nn.Module):
     def __init__(self, head: Callable[[Tensor, Tensor], Tensor], width: int, stem: nn.Module | None = None) -> None:
         super().__init__()
         self.stem = stem or nn.Identity()
-        self.one, self.other = block(3, 8, 4), block(3, 8, 4)
+        self.left, self.other = block(3, 8, 4), block(3, 8, 4)
         self.head, self.fc = head, nn.Linear(width, 5)
 
     def forward(self, images: Tensor) -> Tensor:
         images = self.stem(images)
-        logits: Tensor = self.fc(self.head(self.one(images), self.other(images)))
+        logits: Tensor = self.fc(self.head(self.left(images), self.other(images)))
         return logits
 
 
@@ -177,7 +177,7 @@ class Streams(nn.Module):
 def test_a_way_that_divides_is_refused_with_the_layers_to_choose_from(stem: nn.Module | None, images: Tensor) -> None:
     apart = seeded(lambda: Streams(lambda a, b: torch.cat([a.mean((2, 3)), b.mean((2, 3))], 1), 16, stem))
     for word in ("last", "stages"):
-        with pytest.raises(BenchError, match=r"the path to the logits splits.*one, other"):
+        with pytest.raises(BenchError, match=r"the path to the logits splits.*left, other"):
             resolve(apart, images[:1], word)
     assert resolve(apart, images[:1], "other") == ["other"]
 
@@ -187,11 +187,11 @@ class Scales(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.one, self.two, self.three = block(3, 4, 2), block(4, 6, 2), block(6, 8, 2)
+        self.first, self.two, self.three = block(3, 4, 2), block(4, 6, 2), block(6, 8, 2)
         self.fc = nn.Linear(18, 5)
 
     def forward(self, images: Tensor) -> Tensor:
-        first = self.one(images)
+        first = self.first(images)
         second = self.two(first)
         logits: Tensor = self.fc(torch.cat([x.mean((2, 3)) for x in (first, second, self.three(second))], 1))
         return logits
@@ -199,7 +199,7 @@ class Scales(nn.Module):
 
 def test_a_head_that_reads_every_stage(images: Tensor) -> None:
     network = seeded(Scales)
-    assert resolve(network, images[:1], "stages") == ["one", "two", "three"]
+    assert resolve(network, images[:1], "stages") == ["first", "two", "three"]
     assert resolve(network, images[:1], "last") == ["three"]
 
 

@@ -40,7 +40,7 @@ class Holder(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.one, self.two, self.three = _blocks()
+        self.first, self.two, self.three = _blocks()
 
 
 class Tupled(nn.Module):
@@ -48,10 +48,10 @@ class Tupled(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.one, self.two, self.three = _blocks()
+        self.first, self.two, self.three = _blocks()
 
     def forward(self, features: Tensor) -> tuple[Tensor, list[Tensor]]:
-        maps = [self.one(features)]
+        maps = [self.first(features)]
         maps.append(self.two(maps[-1]))
         return self.three(maps[-1]), maps
 

@@ -117,22 +117,22 @@ def test_a_network_keeps_its_input_and_its_mode(images: Tensor) -> None:
     assert dict(changed.named_modules()).keys() == dict(network.named_modules()).keys()
 
 
-ONE: dict[str, Read] = {"(B, 1)": lambda z: z, "(B,)": lambda z: z[:, 0], "squeezed": lambda z: z.squeeze()}
+SINGLE_LOGIT: dict[str, Read] = {"(B, 1)": lambda z: z, "(B,)": lambda z: z[:, 0], "squeezed": lambda z: z.squeeze()}
 
 
-@pytest.mark.parametrize("form", ONE)
+@pytest.mark.parametrize("form", SINGLE_LOGIT)
 @pytest.mark.parametrize("score", ["softmax", "sigmoid"])
 def test_one_logit_is_two_classes(form: str, score: Any, images: Tensor) -> None:
     """The probability of class 1 is sigmoid(z) and that of class 0 the rest, by softmax and by sigmoid alike."""
-    network = returning(ONE[form], classes=1)
+    network = returning(SINGLE_LOGIT[form], classes=1)
     with torch.no_grad():
         z = seeded(lambda: Pooled(1))(images)[:, 0]
         logits = with_logits(network, images[:1], score).network(images)
     expected = torch.stack([1 - z.sigmoid(), z.sigmoid()], 1)
     pair = z / 2 if score == "softmax" else z  # under softmax every figure in logits is half of that of z
     assert torch.equal(logits, torch.stack([-pair, pair], 1))
-    found = logits.softmax(1) if score == "softmax" else logits.sigmoid()
-    torch.testing.assert_close(found, expected)
+    probabilities = logits.softmax(1) if score == "softmax" else logits.sigmoid()
+    torch.testing.assert_close(probabilities, expected)
     assert torch.equal(logits.argmax(1) == 1, z > 0)
 
 
@@ -150,7 +150,7 @@ def signed(sign: int, z: Tensor) -> Tensor:
 
 def test_the_maps_of_one_logit(images: Tensor) -> None:
     """Class 1 is explained as the logit, class 0 as its negative."""
-    network = returning(ONE["(B, 1)"], classes=1)
+    network = returning(SINGLE_LOGIT["(B, 1)"], classes=1)
     for target, sign in ((1, 1), (0, -1)):
         number = bb.scored(network, partial(signed, sign))
         maps = bb.explain(network, images, layer="relu", target=target)
@@ -180,7 +180,7 @@ def test_a_study_of_a_record_is_that_of_its_logits(target: str, images: Tensor, 
 @pytest.mark.parametrize("score", ["softmax", "sigmoid"])
 def test_a_study_of_one_logit(score: str, images: Tensor, tmp_path: Path) -> None:
     """Probabilities and predicted classes in the run are those of the one logit; names, accuracy and report too."""
-    network = returning(ONE["(B, 1)"], classes=1)
+    network = returning(SINGLE_LOGIT["(B, 1)"], classes=1)
     with torch.no_grad():
         z = seeded(lambda: Pooled(1))(images)[:, 0]
     run = study(network, images, tmp_path, score=score, classes=("cat", "dog"), target="label")

@@ -61,8 +61,8 @@ def objects(url: str) -> ObjectFolder:
 def contents(url: str) -> dict[str, bytes]:
     """Every object, the lock too."""
     folder = objects(url)
-    found = folder.files.find(folder.root)
-    return {path[len(folder.root) + 1 :]: folder.files.cat_file(path) for path in found}
+    paths = folder.files.find(folder.root)
+    return {path[len(folder.root) + 1 :]: folder.files.cat_file(path) for path in paths}
 
 
 def fill(url: str, files: dict[str, bytes]) -> None:

@@ -314,8 +314,8 @@ def test_a_cost_of_some_settings_says_so(base: Record) -> None:
 def test_a_run_without_costs_or_without_two_methods_has_no_such_answer(base: Record, tmp_path: Path) -> None:
     assert WinnerCost.of(marked(base, CLEAR).board, "ann", "bob", [("net", "photos", "elsewhere")]) is None
     assert Answer.of(marked(replace(base, results=base.results[base.results["sample"].notna()]), CLEAR)).cost is None
-    one = Answer.of(Marked.of(fake_record(tmp_path, Fake(methods=["gradcam"]))))
-    assert (one.best, one.reason, one.quotable) == ((), "", ())
+    answer = Answer.of(Marked.of(fake_record(tmp_path, Fake(methods=["gradcam"]))))
+    assert (answer.best, answer.reason, answer.quotable) == ((), "", ())
 
 
 @pytest.mark.parametrize(("ratio", "text"), [(0.0123, "0.012"), (0.5, "0.50"), (11.26, "11.3"), (1234.5, "1,234")])

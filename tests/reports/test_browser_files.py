@@ -91,13 +91,13 @@ def test_the_form_chooses_names(browser: Any, page: Path, plain: Record, tmp_pat
     tab = visit(browser, page).tab
     tab.locator("section[aria-labelledby=paper] summary").first.click()
     names, command = tab.locator("#paper-table").get_by_label("Names"), tab.locator("#paper-command")
-    own = tab.locator("#paper-names")
+    names_field = tab.locator("#paper-names")
     names.select_option("keys of study files")
     assert command.inner_text() == "benchbench report RUN --format latex --names keys"
-    assert not own.is_visible()
+    assert not names_field.is_visible()
     names.select_option("yours, in names.yaml")
     assert command.inner_text() == "benchbench report RUN --format latex --names names.yaml"
-    (tmp_path / "names.yaml").write_text(own.inner_text(), encoding="utf-8")
+    (tmp_path / "names.yaml").write_text(names_field.inner_text(), encoding="utf-8")
     listed = read_names(tmp_path / "names.yaml")
     assert {"gradcam": "gradcam", "deletion": "deletion AUC", "tinynet": "tinynet"}.items() <= listed.items()
     words = ["report", str(plain.folder), "--format", "latex"]

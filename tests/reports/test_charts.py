@@ -203,9 +203,11 @@ def test_ticks_of_a_logarithmic_axis_surround_the_costs(values: list[float]) -> 
 
 
 def test_a_curve_on_one_image_has_no_band(single: Record) -> None:
-    one = single.curves[single.curves["sample"] == single.curves["sample"].iloc[0]]
-    results = single.results[single.results["sample"].isna() | (single.results["sample"] == one["sample"].iloc[0])]
-    page = Page(Marked.of(Record(single.folder, single.info, results, one, single.maps, single.photos)))
+    first_image = single.curves[single.curves["sample"] == single.curves["sample"].iloc[0]]
+    results = single.results[
+        single.results["sample"].isna() | (single.results["sample"] == first_image["sample"].iloc[0])
+    ]
+    page = Page(Marked.of(Record(single.folder, single.info, results, first_image, single.maps, single.photos)))
     (study,) = page.studies
     chart = known(study.curve_chart)
     assert all("band" not in line for view in views(chart) for line in view["lines"])

@@ -139,8 +139,8 @@ def checked(rows: list[Shown], wanted: Shown) -> None:
 def test_the_terminal(fixture: str, verbose: bool, request: pytest.FixtureRequest) -> None:
     marked = marked_of(request.getfixturevalue(fixture))
     text = printed(Overview(marked, verbose))
-    one = printed(FullTables(marked)).partition("othernet")[0]  # a setting, which numbers its footnotes by itself
-    part = one if verbose else text
+    setting = printed(FullTables(marked)).partition("othernet")[0]  # a setting, which numbers its footnotes by itself
+    part = setting if verbose else text
     rows = of_text(part, r"(?:^|(?<=   ))\s*(\w+)((?: \(\d+\))*)(?= )", r"\((\d+)\)", r"^\((\d+)\) (.*)$")
     checked([row for row in rows if "not applicable" not in next(iter(row.values()))], WANTED)
     assert "Warning: gradcam" not in text, "the footnote says it"

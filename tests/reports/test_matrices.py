@@ -104,8 +104,8 @@ def test_settings_are_averaged_and_counted(base: Record) -> None:
     by_name = dict(zip(heat.methods, zip(heat.best[:, 0], heat.worse[:, 0], strict=True), strict=True))
     assert by_name == {"ann": (1, 1), "bob": (0, 2), "cid": (0, 2), "dan": (1, 1)}
     assert heat.compared.tolist() == [2]
-    one = HeatMatrix.of(both, ("odd", "photos", "last"))
-    assert dict(zip(one.methods, one.score[:, 0], strict=True))["dan"] == 1
+    heat_map = HeatMatrix.of(both, ("odd", "photos", "last"))
+    assert dict(zip(heat_map.methods, heat_map.score[:, 0], strict=True))["dan"] == 1
     trusted = HeatMatrix.of(marked(base, [DELETION, other], {"odd": "odd has RANDOM weights"}))
     assert dict(zip(trusted.methods, trusted.score[:, 0], strict=True))["ann"] == 1
     assert trusted.compared.tolist() == [1]

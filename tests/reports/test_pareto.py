@@ -131,7 +131,7 @@ def test_the_front_rests_on_the_tests_of_the_page(plain: Record) -> None:
             for name in set(front.points) - set(front.methods):
                 assert any((kept, name) in won for kept in front.methods)
                 dropped += 1
-            assert not any((one, other) in won for one in front.methods for other in front.methods)
+            assert not any((method, other) in won for method in front.methods for other in front.methods)
     assert dropped > 3
 
 

@@ -91,9 +91,9 @@ def test_a_share_has_its_interval(marked: Marked, spread: str) -> None:
             mark = share(marked, layer, name)
             low, point, high = (f"{100 * x:.0f}" for x in (mark.share_low, mark.share, mark.share_high))
             up, down = (f"{abs(100 * (end - mark.share)):.0f}" for end in (mark.share_high, mark.share_low))
-            one = rf"{number_text(point)}\,{{\scriptsize $\pm$\,{up}}}"
+            cell = rf"{number_text(point)}\,{{\scriptsize $\pm$\,{up}}}"
             two = rf"{number_text(point)}$^{{+{up}}}_{{-{down}}}$"
-            beside = one if up == down else two
+            beside = cell if up == down else two
             assert (number_text(f"[{low}, {high}]") if spread == "interval" else beside) in text
 
 

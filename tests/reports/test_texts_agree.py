@@ -213,8 +213,8 @@ def _counts(
 
 def check_counts(shown: Marked, verdicts: Pairs) -> None:
     """The counts of the summary, of the matrices of pairs and of the heat map are those of the table of pairs."""
-    said = [pair for pairs in verdicts.values() for pair in pairs.items() if pair[0][0] < pair[0][1]]
-    tested = [verdict for _, verdict in said if verdict != "incomparable"]
+    listed = [pair for pairs in verdicts.values() for pair in pairs.items() if pair[0][0] < pair[0][1]]
+    tested = [verdict for _, verdict in listed if verdict != "incomparable"]
     significant = sum(verdict in SIGNIFICANT for verdict in tested)
     alike = tested.count("equivalent")
     text = summary.quotable(shown)[-1]

@@ -71,6 +71,6 @@ def test_attributes_of_templates_hold_no_programs() -> None:
     """Names, calls and a comparison or a sum: what is longer belongs to the scripts, whose lines are counted."""
     texts = [path.read_text(encoding="utf-8") for path in TEMPLATES.iterdir() if path.name.endswith(".j2")]
     attributes = [code for text in texts for code in re.findall(r'\sx-[\w:.-]+="([^"]*)"', text)]
-    found = [re.sub(r"\{\{.*?\}\}", "0", code) for code in attributes]
-    assert 40 < len(found) < 100
-    assert [code for code in found if len(code) > 100 or ";" in code or "=>" in code] == []
+    expressions = [re.sub(r"\{\{.*?\}\}", "0", code) for code in attributes]
+    assert 40 < len(expressions) < 100
+    assert [code for code in expressions if len(code) > 100 or ";" in code or "=>" in code] == []

@@ -300,10 +300,10 @@ def test_a_run_that_is_killed_while_it_writes_its_tables(
         context.setattr(Store, "_write", killed)
         with pytest.raises(KeyboardInterrupt):
             _run(folder, [*METHODS, "layercam"])
-    made = bb.Run.load(folder)  # of the cells, which are all there
-    assert not made.unfinished
+    rebuilt = bb.Run.load(folder)  # of the cells, which are all there
+    assert not rebuilt.unfinished
     run, _ = _run(folder)
-    both = made.table[made.table["method"].isin(METHODS)].reset_index(drop=True)
+    both = rebuilt.table[rebuilt.table["method"].isin(METHODS)].reset_index(drop=True)
     pd.testing.assert_frame_equal(both, run.table)
     assert not (folder / UNFINISHED).exists()
     now, then = values(run.record), values(kept)

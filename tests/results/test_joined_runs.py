@@ -26,7 +26,7 @@ from ..networks import Pooled, seeded
 COUNT = 33  # images: two shards
 FIRST = 10  # in the first of two runs of other images
 POISON = 50.0
-SAID = ("study", "seed", "models", "datasets", "methods", "metrics", "accuracy", "failures", "counts", "earlier")
+EQUAL_KEYS = ("study", "seed", "models", "datasets", "methods", "metrics", "accuracy", "failures", "counts", "earlier")
 TABLES = ("results", "curves", "photos", "pooled")
 FAILING: set[str] = set()  # of the methods, those that fail now as they may on another machine
 
@@ -101,37 +101,37 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("way", ["methods", "metrics", "networks"])
 def test_a_joined_run_is_one_run(place: Path, way: str) -> None:
-    joined, one = bb.Run.load(place / way), bb.Run.load(place / "whole")
+    joined, direct = bb.Run.load(place / way), bb.Run.load(place / "whole")
     for name in TABLES:
-        tables = [getattr(run.record, name).drop(columns="file", errors="ignore") for run in (joined, one)]
+        tables = [getattr(run.record, name).drop(columns="file", errors="ignore") for run in (joined, direct)]
         pd.testing.assert_frame_equal(tables[0], tables[1], obj=name)
-    assert_same_maps(joined.record, one.record)
-    assert {key: joined.record.info[key] for key in SAID} == {key: one.record.info[key] for key in SAID}
-    assert_same_statistics(joined, one)
+    assert_same_maps(joined.record, direct.record)
+    assert {key: joined.record.info[key] for key in EQUAL_KEYS} == {key: direct.record.info[key] for key in EQUAL_KEYS}
+    assert_same_statistics(joined, direct)
 
 
-def assert_same_maps(joined: Record, one: Record) -> None:
-    pd.testing.assert_frame_equal(joined.maps.drop(columns=["file", "row"]), one.maps.drop(columns=["file", "row"]))
-    places = zip(joined.maps["file"], joined.maps["row"], one.maps["file"], one.maps["row"], strict=True)
+def assert_same_maps(joined: Record, direct: Record) -> None:
+    pd.testing.assert_frame_equal(joined.maps.drop(columns=["file", "row"]), direct.maps.drop(columns=["file", "row"]))
+    places = zip(joined.maps["file"], joined.maps["row"], direct.maps["file"], direct.maps["row"], strict=True)
     for file, row, other_file, other_row in places:
-        np.testing.assert_array_equal(joined.map(file, row), one.map(other_file, other_row))
-    for file, other_file in zip(joined.photos["file"], one.photos["file"], strict=True):
-        assert joined.photo(file) == one.photo(other_file)
+        np.testing.assert_array_equal(joined.map(file, row), direct.map(other_file, other_row))
+    for file, other_file in zip(joined.photos["file"], direct.photos["file"], strict=True):
+        assert joined.photo(file) == direct.photo(other_file)
 
 
-def assert_same_statistics(joined: bb.Run, one: bb.Run) -> None:
-    pd.testing.assert_frame_equal(joined.leaderboard(), one.leaderboard())
-    pd.testing.assert_frame_equal(joined.compare("gradcam"), one.compare("gradcam"))
+def assert_same_statistics(joined: bb.Run, direct: bb.Run) -> None:
+    pd.testing.assert_frame_equal(joined.leaderboard(), direct.leaderboard())
+    pd.testing.assert_frame_equal(joined.compare("gradcam"), direct.compare("gradcam"))
 
 
 def test_runs_of_other_images_are_one_run_but_for_values_of_all_images(place: Path) -> None:
     """Whatever needs all images is left out by name: a mean map, a held-out threshold and a value of all images."""
-    joined, one = bb.Run.load(place / "images"), bb.Run.load(place / "whole")
+    joined, direct = bb.Run.load(place / "images"), bb.Run.load(place / "whole")
     notes = joined.record.info["warnings"]
     assert "dataset-mean and iou@held-out-255 left out: the values depend on all images of a run" in str(notes)
     assert "pxap has no value of all images together: the runs are of other images" in notes
     for name in ("results", "curves", "photos"):
-        table, whole = getattr(joined.record, name), getattr(one.record, name)
+        table, whole = getattr(joined.record, name), getattr(direct.record, name)
         whole = whole[whole["model"] == "net"]
         for column, lost in (("method", "dataset-mean"), ("metric", "iou")):
             whole = whole[whole[column] != lost] if column in whole else whole
@@ -145,16 +145,16 @@ def test_runs_of_other_images_are_one_run_but_for_values_of_all_images(place: Pa
     assert joined.record.info["study"]["methods"] == ["gradcam", "picky"]
     assert "iou" not in str(joined.record.info["study"]["metrics"])
     assert joined.record.pooled.empty
-    (data,), (whole_data,) = joined.record.info["datasets"], one.record.info["datasets"]
+    (data,), (whole_data,) = joined.record.info["datasets"], direct.record.info["datasets"]
     assert data["samples"] == whole_data["samples"]
     assert units_of(data) == units_of(whole_data), "copies of the third image are in both parts"
     assert (data["used"], data["available"]) == (COUNT, COUNT)
     parts = [Record.load(place / f"images{i}").info["datasets"][0] for i in (0, 1)]
     assert data["fingerprint"] not in [part["fingerprint"] for part in parts]
-    assert joined.record.info["accuracy"] == [e for e in one.record.info["accuracy"] if e["model"] == "net"]
+    assert joined.record.info["accuracy"] == [e for e in direct.record.info["accuracy"] if e["model"] == "net"]
     assert joined.record.info["counts"]["failed"] == len(joined.table[joined.table["status"] == "failed"]) > 0
     board = joined.leaderboard()
-    whole_board = one.leaderboard().set_index(["model", "method", "metric"])
+    whole_board = direct.leaderboard().set_index(["model", "method", "metric"])
     for row in board[board["metric"] == "sparseness"].to_dict("records"):
         assert row["mean"] == pytest.approx(whole_board.loc[("net", row["method"], "sparseness"), "mean"], rel=1e-6)
 

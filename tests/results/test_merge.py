@@ -43,8 +43,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def merged(place: Path, one: str, other: str, out: Path) -> bb.Run:
-    merge_runs(Record.load(place / one), Record.load(place / other), out)
+def merged(place: Path, first: str, other: str, out: Path) -> bb.Run:
+    merge_runs(Record.load(place / first), Record.load(place / other), out)
     return bb.Run.load(out)
 
 
@@ -117,12 +117,12 @@ def test_failed_rows_are_no_gaps_and_are_counted_once(place: Path, tmp_path: Pat
         )
         return replace(record, results=table[~(here & table["metric"].str.contains(".", regex=False))])
 
-    one, two = failed(first, 1), failed(first, 2)
-    merge_runs(one, two, tmp_path / "same")
+    once, two = failed(first, 1), failed(first, 2)
+    merge_runs(once, two, tmp_path / "same")
     info = Record.load(tmp_path / "same").info
     assert [entry["rows"] for entry in info["failures"]] == [1, 1], "deletion and sparseness"
     assert info["counts"]["failed"] == 2
-    merge_runs(one, failed(other, 2), tmp_path / "both")
+    merge_runs(once, failed(other, 2), tmp_path / "both")
     joined = Record.load(tmp_path / "both")
     assert joined.info["counts"]["failed"] == 2 * 1 + 2 * 2
     assert sum(entry["rows"] for entry in joined.info["failures"]) == joined.info["counts"]["failed"]
@@ -137,20 +137,20 @@ COPIES = [
 ]
 
 
-@pytest.mark.parametrize(("one", "other", "expected"), COPIES)
+@pytest.mark.parametrize(("first", "other", "expected"), COPIES)
 def test_a_copy_of_a_copy_is_a_copy_of_the_first(
-    one: dict[str, str], other: dict[str, str], expected: dict[str, str] | None, place: Path, tmp_path: Path
+    first: dict[str, str], other: dict[str, str], expected: dict[str, str] | None, place: Path, tmp_path: Path
 ) -> None:
     names = dict.fromkeys("abcde", "")
     records = []
-    for copies in (one, other):
+    for copies in (first, other):
         marks = {name: name for name in names}
         change = partial(_with_data, marks=marks, copies=copies)
         records.append(changed(Record.load(place / "grad"), change))
     (data,) = joined_info(records[0], records[1], NotJoined())["datasets"]
     assert data.get("copies") == expected
     units = units_of(data)
-    assert all(units[copy] == units[original] for copies in (one, other) for copy, original in copies.items())
+    assert all(units[copy] == units[original] for copies in (first, other) for copy, original in copies.items())
 
 
 def _with_data(info: dict[str, Any], marks: dict[str, str], copies: dict[str, str]) -> None:

@@ -26,31 +26,31 @@ def lines(folder: Path) -> list[dict[str, Any]]:
 
 
 def test_lines_are_held_until_the_folder_is_a_run(tmp_path: Path) -> None:
-    one = log(tmp_path)
-    one.write("start", samples=3)
+    written_log = log(tmp_path)
+    written_log.write("start", samples=3)
     assert not list(tmp_path.iterdir()), "a request that is refused leaves no file"
-    one.open()
-    one.write("shard", seconds=1.5)
+    written_log.open()
+    written_log.write("shard", seconds=1.5)
     assert [(line["run"], line["event"]) for line in lines(tmp_path)] == [(1, "start"), (1, "shard")]
     assert all(line["time"].endswith("+00:00") for line in lines(tmp_path))
 
 
 def test_the_next_run_appends_with_its_number(tmp_path: Path) -> None:
     for number in (1, 2, 3):
-        one = log(tmp_path)
-        one.open()
-        one.write("start")
-        one.write("end", outcome="finished")
-        assert one.number == number
+        written_log = log(tmp_path)
+        written_log.open()
+        written_log.write("start")
+        written_log.write("end", outcome="finished")
+        assert written_log.number == number
     assert [line["run"] for line in lines(tmp_path)] == [1, 1, 2, 2, 3, 3]
     assert [event["event"] for event in last_events(tmp_path)] == ["start", "end"]
     assert {event["run"] for event in last_events(tmp_path)} == {3}
 
 
 def test_half_a_line_of_a_killed_run_is_left_behind(tmp_path: Path) -> None:
-    one = log(tmp_path)
-    one.open()
-    one.write("start")
+    written_log = log(tmp_path)
+    written_log.open()
+    written_log.write("start")
     with (tmp_path / LOG).open("ab") as file:
         file.write(b'{"time": "2026-01-01T00:00:00+00:00", "run": 1, "eve')
     assert [event["event"] for event in last_events(tmp_path)] == ["start"]
@@ -62,10 +62,10 @@ def test_half_a_line_of_a_killed_run_is_left_behind(tmp_path: Path) -> None:
 
 
 def test_names_reach_it_as_plain_json(tmp_path: Path) -> None:
-    one = log(tmp_path)
-    one.open()
+    written_log = log(tmp_path)
+    written_log.open()
     names = ['<b>"x"\n', "=1+1", "\udcff", "\u2028", "\x1b[31m"]
-    one.write("warning", warning=names, number=float("inf"), folder=tmp_path, text="a" * 10_000)
+    written_log.write("warning", warning=names, number=float("inf"), folder=tmp_path, text="a" * 10_000)
     text = (tmp_path / LOG).read_bytes()
     assert text.count(b"\n") == 1
     assert text.isascii(), "no letter that a terminal or an editor takes for a command"
@@ -84,10 +84,10 @@ def test_plain_is_what_json_takes(value: Any) -> None:
 def test_its_size_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run_log, "MOST_BYTES", 200)
     monkeypatch.setattr(run_log, "MOST_OF_A_KIND", 3)
-    one = log(tmp_path)
-    one.open()
+    written_log = log(tmp_path)
+    written_log.open()
     for number in range(10):
-        one.write("warning", warning=number)
+        written_log.write("warning", warning=number)
     assert len(lines(tmp_path)) == 3
     other = log(tmp_path)
     other.open()
@@ -102,10 +102,10 @@ def test_a_link_in_its_place_is_not_followed_and_the_run_goes_on(tmp_path: Path)
     (tmp_path / "mine").write_text("mine")
     (tmp_path / LOG).symlink_to(tmp_path / "mine")
     warned: list[str] = []
-    one = log(tmp_path, warned)
-    one.open()
-    one.write("start")
-    one.write("end")
+    written_log = log(tmp_path, warned)
+    written_log.open()
+    written_log.write("start")
+    written_log.write("end")
     assert (tmp_path / "mine").read_text() == "mine"
     assert len(warned) == 1
     assert "The run goes on without it" in warned[0]

@@ -18,20 +18,22 @@ RAMP = np.arange(100, dtype=np.float32).reshape(10, 10)
 
 
 def test_a_map_and_its_reverse() -> None:
-    found = alike([RAMP, -RAMP, RAMP**2], [True, True, False])
-    assert found["spearman"][0, 1] == pytest.approx(-1)
-    assert found["spearman"][0, 2] == pytest.approx(1), "only the order counts"
-    assert (found["top"][0, 1], found["top"][0, 2]) == (0, 1)
-    assert found["sign"][0, 1] == 0, "the largest in magnitude are the same cells, with the other sign"
-    assert np.isnan(found["sign"][0, 2]), "one of the two has no sign"
+    agreement = alike([RAMP, -RAMP, RAMP**2], [True, True, False])
+    assert agreement["spearman"][0, 1] == pytest.approx(-1)
+    assert agreement["spearman"][0, 2] == pytest.approx(1), "only the order counts"
+    assert (agreement["top"][0, 1], agreement["top"][0, 2]) == (0, 1)
+    assert agreement["sign"][0, 1] == 0, "the largest in magnitude are the same cells, with the other sign"
+    assert np.isnan(agreement["sign"][0, 2]), "one of the two has no sign"
 
 
 def test_sign_agreement_counts_the_cells_that_both_tops_have_with_one_sign() -> None:
     first, second = (np.zeros((1, 10), dtype=np.float32) for _ in range(2))
     first[0, :4], second[0, :5] = [4, -3, 2, 1], [4, 3, 2, 0, 9]
-    found = alike([first, second], [True, True], top=0.4)
-    assert found["sign"][0, 1] == 0.5, "of four cells, 0 and 2 are in both with one sign, 1 with another"
-    assert found["top"][0, 1] == pytest.approx((2 + 1 / 6) / 4), "by value 0 and 2, and a sixth of cell 4, which ties"
+    agreement = alike([first, second], [True, True], top=0.4)
+    assert agreement["sign"][0, 1] == 0.5, "of four cells, 0 and 2 are in both with one sign, 1 with another"
+    assert agreement["top"][0, 1] == pytest.approx((2 + 1 / 6) / 4), (
+        "by value 0 and 2, and a sixth of cell 4, which ties"
+    )
 
 
 def test_cells_that_tie_at_the_edge_share_what_is_left() -> None:
@@ -49,10 +51,10 @@ def test_rank_correlation_is_scipys_also_with_ties() -> None:
 
 def test_maps_of_two_sizes_are_compared_at_the_smaller_one_and_constant_maps_not_at_all() -> None:
     fine = np.kron(RAMP, np.ones((2, 2), dtype=np.float32))
-    found = alike([RAMP, fine, np.ones((10, 10), dtype=np.float32), None], [False] * 4)
-    assert found["spearman"][0, 1] == pytest.approx(1)
-    assert found["top"][0, 1] == 1
-    assert np.isnan(found["spearman"][0, 2:]).all()
+    agreement = alike([RAMP, fine, np.ones((10, 10), dtype=np.float32), None], [False] * 4)
+    assert agreement["spearman"][0, 1] == pytest.approx(1)
+    assert agreement["top"][0, 1] == 1
+    assert np.isnan(agreement["spearman"][0, 2:]).all()
 
 
 def test_unrelated_maps_share_as_many_top_cells_as_chance_has_it() -> None:

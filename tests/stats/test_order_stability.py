@@ -75,11 +75,11 @@ def test_each_case_is_the_order_of_results_without_the_method_or_with_the_contro
         return {str(name): round(rank, 2) for name, rank in zip(ordered["method"], ordered["rank"], strict=True)}
 
     whole, reversals = ranks("abcd"), 0
-    for change, method, found in table[["change", "method", "reversed"]].itertuples(index=False, name=None):
+    for change, method, counted in table[["change", "method", "reversed"]].itertuples(index=False, name=None):
         after = ranks("abcd".replace(method, "") if change == "without" else "abcdr")
         rest = [name for name in "abcd" if name != method]
         expected = sum((whole[a] - whole[b]) * (after[a] - after[b]) < 0 for a, b in combinations(rest, 2))
-        assert found == expected
+        assert counted == expected
         reversals += expected
     assert len(table) == 5
     assert reversals, "the draw reverses something, so that the test can fail"

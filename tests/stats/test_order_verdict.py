@@ -82,11 +82,13 @@ def test_two_equal_methods_are_seldom_called_clear() -> None:
     metrics, studies, images = [f"metric-{number}" for number in range(5)], 200, 20
     scales = {(name, "plain"): Scale(True, family="faithfulness") for name in metrics}
     start: Values = {name: draw.normal(size=images) for name in "ab"}
-    one = pd.concat([results(start, metric) for metric in metrics])
-    shares, tested = WinShares.of(in_order(list(scores(one, scales)))), pairs(one, scales)
+    joined = pd.concat([results(start, metric) for metric in metrics])
+    shares, tested = WinShares.of(in_order(list(scores(joined, scales)))), pairs(joined, scales)
     common, noise = draw.normal(size=(images, studies, 1)), 0.7 * draw.normal(size=(images, studies, len(metrics)))
     p, effect = signed_rank((common + noise).reshape(images, -1))
-    said = np.where(p < 0.05, np.where(effect > 0, "better", "worse"), "inconclusive").reshape(studies, -1)
-    claims = sum(against_best(shares, tested.assign(verdict=study), best)[0].beaten for study in said for best in "ab")
-    assert (said != "inconclusive").mean() == pytest.approx(0.05, abs=0.015), "the tests are not asleep"
+    outcomes = np.where(p < 0.05, np.where(effect > 0, "better", "worse"), "inconclusive").reshape(studies, -1)
+    claims = sum(
+        against_best(shares, tested.assign(verdict=study), best)[0].beaten for study in outcomes for best in "ab"
+    )
+    assert (outcomes != "inconclusive").mean() == pytest.approx(0.05, abs=0.015), "the tests are not asleep"
     assert 0 < claims <= studies * 0.05 + 3 * np.sqrt(studies * 0.05 * 0.95)

@@ -51,11 +51,11 @@ def test_tau_is_that_of_the_methods_under_both_scores() -> None:
 
 def test_places_are_among_the_methods_of_the_same_score() -> None:
     places = score_places(board({UP: COLUMN, DOWN: COLUMN}), {UP: True, DOWN: False}, VARIANTS)
-    found = {(r["metric"], r["method"], r["score"]): (r["place"], r["mean"]) for r in places.to_dict("records")}
-    assert [found["up", name, "logit"][0] for name in "abc"] == [3, 2, 1]
-    assert [found["up", name, "rest"][0] for name in "abc"] == [3, 1, 2]
-    assert [found["down", name, "rest"][0] for name in "abc"] == [1, 3, 2]
-    assert found["down", "b", "rest"][1] == 5.0, "the mean as it is"
+    by_score = {(r["metric"], r["method"], r["score"]): (r["place"], r["mean"]) for r in places.to_dict("records")}
+    assert [by_score["up", name, "logit"][0] for name in "abc"] == [3, 2, 1]
+    assert [by_score["up", name, "rest"][0] for name in "abc"] == [3, 1, 2]
+    assert [by_score["down", name, "rest"][0] for name in "abc"] == [1, 3, 2]
+    assert by_score["down", "b", "rest"][1] == 5.0, "the mean as it is"
     assert set(places["methods"]) == {3}
 
 

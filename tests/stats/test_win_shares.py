@@ -141,9 +141,9 @@ def _network(known: Gains, model: str, first: str, second: str) -> float | None:
     for (metric, protocol), scale in METRICS.items():
         wins = []
         for image in sorted({key[3] for key in known}):
-            one, other = (known[model, metric, protocol, image, name] for name in (first, second))
-            if one is not None and other is not None:
-                wins.append(0.5 if one == other else float(one > other))
+            value, other = (known[model, metric, protocol, image, name] for name in (first, second))
+            if value is not None and other is not None:
+                wins.append(0.5 if value == other else float(value > other))
         if wins:
             families.setdefault(scale.family, {}).setdefault(metric, []).append(_mean(wins))
     return _mean([_mean([_mean(each) for each in of.values()]) for of in families.values()]) if families else None

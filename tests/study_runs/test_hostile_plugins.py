@@ -110,13 +110,13 @@ def test_all_at_once(tmp_path: Path, pictures: Tensor) -> None:
     keys: dict[str, Any] = {"network": network, "time_limit": LIMIT}
     done = run(tmp_path / "hostile", [*methods, *GOOD], [*metrics, *JUDGES], pictures, **keys)
     pd.testing.assert_frame_equal(rows_of(done, GOOD, JUDGES), rows_of(clean, GOOD, JUDGES), check_exact=True)
-    own = done.table[done.table["method"].isin(methods) | done.table["metric"].isin(metrics)]
-    assert set(own["status"]) == {"failed"}
-    assert own["reason"].str.len().between(1, 700).all()
+    failed = done.table[done.table["method"].isin(methods) | done.table["metric"].isin(metrics)]
+    assert set(failed["status"]) == {"failed"}
+    assert failed["reason"].str.len().between(1, 700).all()
     for column, reasons in (("method", methods), ("metric", metrics)):
         others = "metric" if column == "method" else "method"
         for name, words in reasons.items():
-            told = own[(own[column] == name) & own[others].isin([*JUDGES, *GOOD])]["reason"]
+            told = failed[(failed[column] == name) & failed[others].isin([*JUDGES, *GOOD])]["reason"]
             assert len(told), name
             assert told.str.contains(words, regex=False).all(), (name, set(told))
     lines = by_reason(done.record.info)

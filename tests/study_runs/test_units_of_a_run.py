@@ -60,7 +60,7 @@ def test_groups_are_stored_and_may_change_without_any_work(six: Run, images: Ten
     assert "groups" not in six.record.info["datasets"][0]
 
 
-class Own:
+class GroupedData:
     """A dataset whose samples alone know their group."""
 
     name = "own"
@@ -78,7 +78,7 @@ class Own:
 
 
 def test_a_sample_of_ones_own_dataset_names_its_group(images: Tensor, tmp_path: Path) -> None:
-    run = done(tmp_path, Own(images[:6]))
+    run = done(tmp_path, GroupedData(images[:6]))
     assert set(run.leaderboard()["n"]) == {3}
     assert run.record.info["datasets"][0]["groups"]["image 5"] == "object 2"
 

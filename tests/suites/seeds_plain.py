@@ -20,9 +20,9 @@ def confusion(classes: list[int], truth: Array, heights: Array, score: float, si
         score: of the background.
     """
     names = np.array([0, *(number + 1 for number in classes)])
-    given = names[np.argmax(np.concatenate([np.full((1, *truth.shape), score), heights]), axis=0)]
+    predicted = names[np.argmax(np.concatenate([np.full((1, *truth.shape), score), heights]), axis=0)]
     table = np.zeros((size + 1, size + 1), int)
-    np.add.at(table, (truth[truth >= 0], given[truth >= 0]), 1)
+    np.add.at(table, (truth[truth >= 0], predicted[truth >= 0]), 1)
     return table
 
 

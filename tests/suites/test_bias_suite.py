@@ -39,9 +39,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> bb.Run:
 
 @pytest.fixture(scope="module")
 def answer(run: bb.Run) -> SuiteAnswer:
-    found = run.answer()
-    assert found is not None
-    return found
+    suite_answer = run.answer()
+    assert suite_answer is not None
+    return suite_answer
 
 
 def cell(answer: SuiteAnswer, method: str, question: str) -> dict[str, Any]:
@@ -180,28 +180,28 @@ def pair() -> dict[str, nn.Module]:
 def ours(data: Any, folder: Path, **more: Any) -> SuiteAnswer:
     keys = {"methods": ["gradcam", "random"], "metrics": ["sparseness"], "layers": ["relu"], "samples": 6} | more
     study = bb.Study(**{"suite": "bias", "models": pair(), "datasets": {"ours": data}, **keys})
-    found = study.run(folder, report=False).answer()
-    assert found is not None
-    return found
+    suite_answer = study.run(folder, report=False).answer()
+    assert suite_answer is not None
+    return suite_answer
 
 
 def test_a_pair_of_one_s_own_is_judged(tmp_path: Path) -> None:
     """Two networks have no interval over networks; the repair is judged on images, and no object means no oracle."""
-    found = ours(Ours(), tmp_path / "run")
-    assert cell(found, "gradcam", "tracks-reliance")["reason"] == "2 networks are too few for an interval"
-    assert pd.isna(cell(found, "gradcam", "tracks-reliance")["passes"])
-    assert cell(found, "gradcam", "sees-repair")["n"] == 6
-    assert cell(found, "gradcam", "sees-repair")["reason"] == "biased less repaired"
+    suite_answer = ours(Ours(), tmp_path / "run")
+    assert cell(suite_answer, "gradcam", "tracks-reliance")["reason"] == "2 networks are too few for an interval"
+    assert pd.isna(cell(suite_answer, "gradcam", "tracks-reliance")["passes"])
+    assert cell(suite_answer, "gradcam", "sees-repair")["n"] == 6
+    assert cell(suite_answer, "gradcam", "sees-repair")["reason"] == "biased less repaired"
     assert (
-        cell(found, "random", "sees-repair")["passes"] is np.False_
-        or not cell(found, "random", "sees-repair")["passes"]
+        cell(suite_answer, "random", "sees-repair")["passes"] is np.False_
+        or not cell(suite_answer, "random", "sees-repair")["passes"]
     )
-    assert "object_mask" in cell(found, TRUTH, "sees-repair")["reason"]
-    reliance = shares(found).query("method == 'gradcam'").set_index("model")["reliance"]
+    assert "object_mask" in cell(suite_answer, TRUTH, "sees-repair")["reason"]
+    reliance = shares(suite_answer).query("method == 'gradcam'").set_index("model")["reliance"]
     assert reliance["biased"] > 0.9
     assert reliance["repaired"] < 0.01
-    assert "rho" in found.tables[0].rows.columns
-    assert found.tables[0].rows["rho"].isna().all()
+    assert "rho" in suite_answer.tables[0].rows.columns
+    assert suite_answer.tables[0].rows["rho"].isna().all()
 
 
 PLUGIN = """
@@ -229,14 +229,14 @@ def test_a_pair_is_judged_from_the_command_line(tmp_path: Path) -> None:
     quick = ["--layers", "relu", "--methods", "gradcam", "--metrics", "sparseness", "--samples", "4", "--no-report"]
     done = benchbench("run", "--suite", "bias", *chosen, *quick, "--out", out, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    found = bb.Run.load(out).answer()
-    assert found is not None
-    assert cell(found, "gradcam", "sees-repair")["score"] > 0.2
+    suite_answer = bb.Run.load(out).answer()
+    assert suite_answer is not None
+    assert cell(suite_answer, "gradcam", "sees-repair")["score"] > 0.2
 
 
 def test_a_run_of_one_class_cannot_tell_for_from_against(tmp_path: Path) -> None:
-    found = ours(Ours(), tmp_path / "run", target="predicted")
-    assert "top-2" in cell(found, "gradcam", "depends-on-the-class")["reason"]
+    suite_answer = ours(Ours(), tmp_path / "run", target="predicted")
+    assert "top-2" in cell(suite_answer, "gradcam", "depends-on-the-class")["reason"]
 
 
 def test_data_without_twins_are_refused(tmp_path: Path) -> None:

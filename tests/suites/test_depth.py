@@ -63,10 +63,10 @@ def test_a_half_never_gains_by_the_choice_of_the_other(numbers: list[float]) -> 
     held = held_out(every)
     assert held is not None
     for half in (0, 1):
-        own = every.values[:, half == FOLDS]
+        chosen_half = every.values[:, half == FOLDS]
         place = every.layers.index(held.layers[half])
-        np.testing.assert_array_equal(held.values[half == FOLDS], own[place])
-        assert held.values[half == FOLDS].mean() <= own.mean(1).max() + 1e-12
+        np.testing.assert_array_equal(held.values[half == FOLDS], chosen_half[place])
+        assert held.values[half == FOLDS].mean() <= chosen_half.mean(1).max() + 1e-12
         other = every.values[:, half != FOLDS].mean(1)
         assert other[place] == other.max()
 
@@ -130,9 +130,9 @@ def study(data: Any, methods: list[Any], **keys: Any) -> bb.Study:
 
 @pytest.fixture(scope="module")
 def answer(run: bb.Run) -> SuiteAnswer:
-    found = run.answer()
-    assert found is not None
-    return found
+    suite_answer = run.answer()
+    assert suite_answer is not None
+    return suite_answer
 
 
 def row(answer: SuiteAnswer, question: str, method_name: str) -> Any:
@@ -147,11 +147,11 @@ def values(run: bb.Run, name: str, layer: str) -> Any:
 
 def test_the_planted_layer_is_chosen_and_beats_the_last_one(run: bb.Run, answer: SuiteAnswer) -> None:
     early, last = (values(run, "finder", layer) for layer in (EARLY, LAST))
-    found = row(answer, "another layer", "finder")
-    assert found["score"] == pytest.approx(float((early - last).mean()), abs=1e-9)
-    assert found["score"] > 0.4
-    assert bool(found["passes"])
-    assert found["n"] == COUNT
+    finding = row(answer, "another layer", "finder")
+    assert finding["score"] == pytest.approx(float((early - last).mean()), abs=1e-9)
+    assert finding["score"] > 0.4
+    assert bool(finding["passes"])
+    assert finding["n"] == COUNT
     chosen = answer.tables[0].rows.set_index("method").loc["finder"]
     assert (chosen["layers"], chosen["hindsight"]) == (EARLY, EARLY)
     assert chosen["chosen"] == pytest.approx(float(early.mean()), abs=1e-9)
@@ -159,10 +159,10 @@ def test_the_planted_layer_is_chosen_and_beats_the_last_one(run: bb.Run, answer:
 
 
 def test_a_fusion_is_compared_with_the_best_single_layer(run: bb.Run, answer: SuiteAnswer) -> None:
-    found = row(answer, "fusing", "fusion(of=finder)")
+    finding = row(answer, "fusing", "fusion(of=finder)")
     fused, single = values(run, "fusion(of=finder)", LAST), values(run, "finder", EARLY)
-    assert found["score"] == pytest.approx(float((fused - single).mean()), abs=1e-9)
-    assert not found["passes"]  # the noise of the last layer is in it
+    assert finding["score"] == pytest.approx(float((fused - single).mean()), abs=1e-9)
+    assert not finding["passes"]  # the noise of the last layer is in it
     assert row(answer, "another layer", "fusion(of=finder)")["status"] == "not_applicable"
     assert "add it to the methods" in row(answer, "fusing", "fusion(of=gradcam)")["reason"]
     assert "Grad-CAM++ at single layers" in row(answer, "fusing", "refinecam")["reason"]
@@ -209,29 +209,33 @@ def test_the_level_itself_fails_whatever_layers_its_halves_choose(finder: None) 
     center = scores(np.stack([apart, np.full(20, 0.4), 1 - apart]))
     every = [replace(center, method="center"), replace(center, method="finder", values=center.values + 0.3)]
     choices = [read_method(name) for name in ("finder", "center")]
-    found = {each.method: each for each in compare(every, choices, {}) if each.question == CHANCE}
-    assert not found["center"].differences.any()
+    by_method = {each.method: each for each in compare(every, choices, {}) if each.question == CHANCE}
+    assert not by_method["center"].differences.any()
     level = max(apart.mean(), 1 - apart.mean())
-    assert found["finder"].differences.mean() == pytest.approx(0.49 + 0.3 - level)  # at the other half's layer
+    assert by_method["finder"].differences.mean() == pytest.approx(0.49 + 0.3 - level)  # at the other half's layer
 
 
 def test_what_the_study_lacks_is_said(data: Any, tmp_path: Path) -> None:
     alone = study(data, ["mean-activation", "oracle"], layers="last", samples=4).run(tmp_path / "a", report=False)
-    found = alone.answer()
-    assert found is not None
-    assert row(found, "another layer", "mean-activation")["reason"] == f"it has one layer: {LAST}"
-    assert row(found, "above chance", "mean-activation")["score"] == 0  # it is the only control, and its own level
+    suite_answer = alone.answer()
+    assert suite_answer is not None
+    assert row(suite_answer, "another layer", "mean-activation")["reason"] == f"it has one layer: {LAST}"
+    assert (
+        row(suite_answer, "above chance", "mean-activation")["score"] == 0
+    )  # it is the only control, and its own level
     bare = study(data, ["oracle"], samples=4).run(tmp_path / "b", report=False).answer()
     assert bare is not None
     assert "add random and center" in row(bare, "above chance", "oracle")["reason"]
 
 
 def test_a_method_without_any_value_says_why(data: Any, tmp_path: Path) -> None:
-    found = study(data, ["cam", "center"], layers=[EARLY], samples=4).run(tmp_path / "run", report=False).answer()
-    assert found is not None
+    suite_answer = (
+        study(data, ["cam", "center"], layers=[EARLY], samples=4).run(tmp_path / "run", report=False).answer()
+    )
+    assert suite_answer is not None
     for question in ("above chance", "another layer"):
-        assert row(found, question, "cam")["status"] == "not_applicable"
-        assert row(found, question, "cam")["reason"].startswith("CAM needs global average pooling")
+        assert row(suite_answer, question, "cam")["status"] == "not_applicable"
+        assert row(suite_answer, question, "cam")["reason"].startswith("CAM needs global average pooling")
 
 
 def test_without_a_metric_of_localisation_or_masks_there_is_one_error(data: Any, tmp_path: Path) -> None:

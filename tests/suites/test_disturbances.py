@@ -331,9 +331,9 @@ def test_a_method_that_spoils_networks_costs_its_own_rows(images: Tensor, tmp_pa
     for name in SPOILS:
         spoilt = disturbed(name)
         pd.testing.assert_frame_equal(sound.loc[["gradcam"]], spoilt.loc[["gradcam"]])
-        own = spoilt.loc[["spoils"]]
-        assert set(own["status"]) == {"failed"}
-        assert own["reason"].str.contains("of the network changed").all()
+        spoilt_rows = spoilt.loc[["spoils"]]
+        assert set(spoilt_rows["status"]) == {"failed"}
+        assert spoilt_rows["reason"].str.contains("of the network changed").all()
 
 
 @pytest.mark.usefixtures("planted")

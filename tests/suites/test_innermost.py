@@ -19,7 +19,7 @@ from benchbench.suites.manipulation.counterfactuals import has_twins
 from ..networks import Pooled, seeded
 
 
-class Own:
+class DataWithTwins:
     """Four images with an object in the middle; nothing says that threads may read them at once."""
 
     name, about = "own", {"source": "random"}
@@ -46,17 +46,17 @@ class Own:
 
 
 def test_the_object_is_found_behind_what_the_engine_puts_around_it() -> None:
-    own = Own()
-    assert isinstance(serial(own), Serial)
-    assert innermost(RelabelledData(serial(own), {}, "")) is own
-    assert has_twins(serial(own))
+    innermost_data = DataWithTwins()
+    assert isinstance(serial(innermost_data), Serial)
+    assert innermost(RelabelledData(serial(innermost_data), {}, "")) is innermost_data
+    assert has_twins(serial(innermost_data))
 
 
 @pytest.mark.parametrize(("suite", "question"), [("weaknesses", "several instances, trained")])
 def test_its_instances_are_what_the_trained_questions_ask_for(suite: str, question: str, tmp_path: Path) -> None:
     keys: dict[str, Any] = {"models": {"net": seeded(Pooled)}, "methods": ["gradcam"], "metrics": ["sparseness"]}
     answer = (
-        bb.Study(suite=suite, datasets={"own": Own()}, layers="last", samples=4, **keys)
+        bb.Study(suite=suite, datasets={"own": DataWithTwins()}, layers="last", samples=4, **keys)
         .run(tmp_path, report=False)
         .answer()
     )
@@ -73,7 +73,7 @@ def test_a_map_that_is_not_finite_in_the_suite_alone_is_a_row_with_the_reason(pl
         return heights * float("nan") if len(heights) == 1 else heights
 
     keys: dict[str, Any] = {"models": {"net": seeded(Pooled)}, "methods": ["frail"], "metrics": ["sparseness"]}
-    run = bb.Study(suite="weaknesses", datasets={"own": Own()}, layers="last", samples=4, **keys)
+    run = bb.Study(suite="weaknesses", datasets={"own": DataWithTwins()}, layers="last", samples=4, **keys)
     answer = run.run(tmp_path, report=False).answer()
     assert answer is not None
     rows = answer.verdicts.set_index("question")

@@ -129,19 +129,19 @@ def values(suite: Suite, method: str, metric: str, protocol: str) -> dict[str, f
 def hits(shown: Shown, least: float, every: bool) -> list[bool]:
     """By threshold of wsolevaluation, whether a box of the map's contours overlaps the truth."""
     wanted = np.minimum(shown.boxes.astype(int), SIDE - 1)
-    found = []
+    overlaps = []
     for cut in range(255):
         level = np.floor(shown.height * 255)
         boxes = _boxes(level, cut, every) if (level > cut).any() else np.zeros((1, 4), int)
-        found.append(max(overlap(a, b) for a in boxes for b in wanted) >= least)
-    return found
+        overlaps.append(max(overlap(a, b) for a in boxes for b in wanted) >= least)
+    return overlaps
 
 
 def _boxes(level: Any, cut: int, every: bool) -> Any:
     """By ``boxes_plain``; x1 and y1 cut at the last pixel, as the authors' code does."""
-    found = boxes_plain.contour_boxes(level > cut) if every else boxes_plain.largest_box(level > cut)
-    found[:, 2:] = np.minimum(found[:, 2:], SIDE - 1)
-    return found
+    boxes = boxes_plain.contour_boxes(level > cut) if every else boxes_plain.largest_box(level > cut)
+    boxes[:, 2:] = np.minimum(boxes[:, 2:], SIDE - 1)
+    return boxes
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -260,8 +260,8 @@ DATA = {"d": (torch.randn(4, 3, SIDE, SIDE), [0, 1, 2, 3], torch.ones(4, SIDE, S
 
 
 def study(**keys: Any) -> bb.Study:
-    given = {"models": {"n": seeded(Pooled)}, "datasets": DATA, "methods": ["center"], "metrics": ["iou"], **keys}
-    return bb.Study(suite="localisation", **given)
+    study_keys = {"models": {"n": seeded(Pooled)}, "datasets": DATA, "methods": ["center"], "metrics": ["iou"], **keys}
+    return bb.Study(suite="localisation", **study_keys)
 
 
 def test_the_users_keys_stand_in_place_of_the_suites() -> None:

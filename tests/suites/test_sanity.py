@@ -79,9 +79,9 @@ def run(images: Tensor, networks: Path, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture(scope="module")
 def answer(run: bb.Run) -> SuiteAnswer:
-    found = run.answer()
-    assert found is not None
-    return found
+    suite_answer = run.answer()
+    assert suite_answer is not None
+    return suite_answer
 
 
 def verdict(answer: SuiteAnswer, method: str, question: str) -> Mapping[str, Any]:

@@ -54,9 +54,9 @@ def answer(pooled: Pooled, shown: Tensor, tmp_path_factory: pytest.TempPathFacto
 
 def asked(networks: dict[str, nn.Module], images: Tensor, folder: Path, methods: list[Any], **keys: Any) -> SuiteAnswer:
     study = {"models": networks, "datasets": {"val": (images, [0] * len(images))}, "methods": methods, "workers": 0}
-    found = bb.Study(**{"suite": "theorem", **study, **keys}).run(folder / "run", report=False).answer()
-    assert found is not None
-    return found
+    suite_answer = bb.Study(**{"suite": "theorem", **study, **keys}).run(folder / "run", report=False).answer()
+    assert suite_answer is not None
+    return suite_answer
 
 
 def rows(answer: SuiteAnswer, question: str, model: str, layer: str) -> Any:
@@ -74,8 +74,8 @@ def by_hand(network: Pooled, images: Tensor) -> tuple[list[Tensor], list[Tensor]
     return cams, [F.relu((s[:, None, None] * a).sum(0)) for s, a in zip(shares, features, strict=True)]
 
 
-def scaled(one: Tensor) -> Tensor:
-    large = F.interpolate(one[None, None], size=(32, 32), mode="bilinear", align_corners=False)[0, 0]
+def scaled(saliency: Tensor) -> Tensor:
+    large = F.interpolate(saliency[None, None], size=(32, 32), mode="bilinear", align_corners=False)[0, 0]
     return (large - large.min()) / (large.max() - large.min())
 
 
@@ -194,18 +194,18 @@ def test_ones_own_method_and_tolerance(pooled: Pooled, shown: Tensor, tmp_path: 
     for tolerance, passes in ((1e-5, False), (0.1, True)):
         suite = {"name": "theorem", "tolerance": tolerance}
         folder = tmp_path / str(passes)
-        found = asked({"n": pooled}, shown[:2], folder, ["nearly", "center"], suite=suite, layers="last")
-        assert bool(rows(found, "cam", "n", "relu").loc["nearly", "passes"]) is passes
-        assert not rows(found, "cam", "n", "relu").loc["center", "passes"]
-        assert f"nearly {'equals CAM there' if passes else 'does not equal CAM there'} (" in found.sentence
+        suite_answer = asked({"n": pooled}, shown[:2], folder, ["nearly", "center"], suite=suite, layers="last")
+        assert bool(rows(suite_answer, "cam", "n", "relu").loc["nearly", "passes"]) is passes
+        assert not rows(suite_answer, "cam", "n", "relu").loc["center", "passes"]
+        assert f"nearly {'equals CAM there' if passes else 'does not equal CAM there'} (" in suite_answer.sentence
 
 
 def test_where_cam_says_nothing_no_map_is_its_equal(shown: Tensor, tmp_path: Path) -> None:
     network = seeded(Pooled)
     with torch.no_grad():
         network.fc.weight.abs_().neg_()  # every cell speaks against every class
-    found = asked({"n": network}, shown[:2], tmp_path, ["cam", "uniform"], layers="last")
-    assert rows(found, "cam", "n", "relu")["reason"].to_dict() == {"cam": SILENT, "uniform": SILENT}
+    suite_answer = asked({"n": network}, shown[:2], tmp_path, ["cam", "uniform"], layers="last")
+    assert rows(suite_answer, "cam", "n", "relu")["reason"].to_dict() == {"cam": SILENT, "uniform": SILENT}
 
 
 def test_methods_without_a_layer_are_refused(pooled: Pooled, shown: Tensor, tmp_path: Path) -> None:
@@ -285,8 +285,8 @@ def test_what_stands_between_is_said_in_words(build: Callable[[], nn.Module], ex
 def test_a_score_of_ones_own_has_no_cam(pooled: Pooled, shown: Tensor, tmp_path: Path) -> None:
     """The pooled map has no negative values, so that a ReLU behind it is nothing to speak of."""
     network = bb.scored(pooled, lambda logits: logits[:, 0] - logits[:, 1])
-    found = asked({"n": network}, shown[:2], tmp_path, ["gradcam", "center"], layers="last")
-    cam, local = (rows(found, question, "n", "relu") for question in ("cam", "contribution"))
+    suite_answer = asked({"n": network}, shown[:2], tmp_path, ["gradcam", "center"], layers="last")
+    cam, local = (rows(suite_answer, question, "n", "relu") for question in ("cam", "contribution"))
     assert "the network does not end in a linear layer" in cam.loc["gradcam", "reason"]
     assert local.loc["gradcam", "score"] == pytest.approx(1, abs=1e-6)
     assert not local.loc["center", "passes"]

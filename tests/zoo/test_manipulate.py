@@ -59,13 +59,13 @@ def test_the_trigger_is_stamped_once_and_on_a_copy(few: Scenes) -> None:
 
 def test_the_corner_s_share_by_hand(few: Scenes) -> None:
     network = zoo_network("residual").network
-    one = Scenes(few.pixels[:1], few.labels[:1])
+    single = Scenes(few.pixels[:1], few.labels[:1])
     with torch.no_grad():
         from .scenes import as_input
 
-        activation = network[: STAGE + 1](as_input(one.pixels))[0]  # type: ignore[index]
-    height = (network.get_submodule("fc").weight[int(one.labels[0])][:, None, None] * activation).sum(0).relu()  # type: ignore[index]
-    assert share(network, one) == pytest.approx(float(height[:2, :2].sum() / height.sum()), abs=1e-6)
+        activation = network[: STAGE + 1](as_input(single.pixels))[0]  # type: ignore[index]
+    height = (network.get_submodule("fc").weight[int(single.labels[0])][:, None, None] * activation).sum(0).relu()  # type: ignore[index]
+    assert share(network, single) == pytest.approx(float(height[:2, :2].sum() / height.sum()), abs=1e-6)
 
 
 @pytest.mark.parametrize(("name", "tuning"), [("fooled", FOOLED), ("trojaned", TROJANED)])

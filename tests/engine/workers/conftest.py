@@ -27,7 +27,7 @@ class PoolHere:
 
     Attributes:
         newest_first: whether the shard that was submitted last is answered first.
-        given: the shards in the order in which they were worked on.
+        handed_out: the shards in the order in which they were worked on.
     """
 
     def __init__(self, order: WorkOrder, loses: Loses, newest_first: bool) -> None:
@@ -35,7 +35,7 @@ class PoolHere:
         self.worker = ShardWorker(order, self.folder.path)
         self.loses, self.newest_first = loses, newest_first
         self.jobs: deque[ShardJob] = deque()
-        self.given: list[int] = []
+        self.handed_out: list[int] = []
         self.together: dict[int, int] = {}
         self.stopping = False
 
@@ -50,8 +50,8 @@ class PoolHere:
         job = self.jobs.pop() if self.newest_first else self.jobs.popleft()
         if self.stopping:
             return job, Withdrawn()
-        self.given.append(job.index)
-        lost = self.loses(job, self.given.count(job.index))
+        self.handed_out.append(job.index)
+        lost = self.loses(job, self.handed_out.count(job.index))
         return job, lost or self.worker.work(job)
 
     def withdraw(self) -> None:

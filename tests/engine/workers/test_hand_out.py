@@ -86,7 +86,7 @@ def test_a_lost_workers_shard_is_tried_alone(images: Tensor, tmp_path: Path, poo
     shared = done(images, tmp_path / "shared", processes=2, methods=["gradcam"])
     assert scores(shared).equals(scores(done(images, tmp_path / "alone", methods=["gradcam"])))
     (pool,) = pools_here
-    assert pool.given.count(1) == 2
+    assert pool.handed_out.count(1) == 2
     assert pool.together[1] == 1
 
 
@@ -95,7 +95,7 @@ def test_the_rows_of_a_deadly_shard_fail(images: Tensor, tmp_path: Path, pools_h
     pools_here.loses = lambda job, time: LOST if job.index == 0 else None
     shared = done(images, tmp_path / "shared", processes=2, methods=["gradcam"])
     (pool,) = pools_here
-    assert pool.given.count(0) == MOST_LOSSES
+    assert pool.handed_out.count(0) == MOST_LOSSES
     failed = shared.results["sample"].isin(shard_of(shared.results, 0))
     assert failed.sum() == 4
     assert (shared.results["status"][failed] == "failed").all()
@@ -103,7 +103,7 @@ def test_the_rows_of_a_deadly_shard_fail(images: Tensor, tmp_path: Path, pools_h
     assert scores(shared)[~failed].equals(scores(alone)[~failed])
     pools_here.loses = lambda job, time: None
     again = done(images, tmp_path / "shared", processes=2, methods=["gradcam"])
-    assert pools_here[1].given == [0]  # all others were kept
+    assert pools_here[1].handed_out == [0]  # all others were kept
     assert scores(again).equals(scores(alone))
 
 
@@ -139,7 +139,7 @@ def test_a_plugin_that_hangs_costs_its_own_rows(
     pools_here.loses = ends_in("method gradcam", given_up=True, shards=[1])
     shared = done(images, tmp_path / "shared", processes=2, **KEYS).results
     (pool,) = pools_here
-    assert pool.given.count(1) == 2
+    assert pool.handed_out.count(1) == 2
     healthy = alone["method"] == "layercam"
     assert shared[healthy].equals(alone[healthy])
     failed = shared[~healthy & (shared["status"] == "failed")]
@@ -155,7 +155,7 @@ def test_a_plugin_that_crashes_costs_its_rows_of_the_shard(
     pools_here.loses = ends_in("metric sparseness", given_up=False, shards=[1])
     shared = done(images, tmp_path / "shared", processes=2, **KEYS).results
     (pool,) = pools_here
-    assert pool.given.count(1) == MOST_LOSSES + 1
+    assert pool.handed_out.count(1) == MOST_LOSSES + 1
     failed = shared["status"] == "failed"
     assert set(shared["sample"][failed]) == shard_of(alone, 1)
     assert shared["reason"][failed].str.startswith("metric sparseness ended its worker 3 times on these images").all()
@@ -169,7 +169,7 @@ def test_a_plugin_that_crashes_on_three_shards_is_called_no_more(
     shared = done(images, tmp_path, processes=2, **KEYS).results
     assert (shared["status"] == "failed").equals(shared["method"] == "gradcam")
     (pool,) = pools_here
-    assert len(pool.given) <= 3 * (MOST_LOSSES + 1) + 1
+    assert len(pool.handed_out) <= 3 * (MOST_LOSSES + 1) + 1
     assert list(HangRecord(tmp_path).hung) == ["method gradcam"]
 
 
@@ -282,11 +282,11 @@ def test_after_a_signal_the_shards_that_wait_are_withdrawn(
         done(images, tmp_path / "shared", processes=2, methods=["gradcam"])
     (pool,) = pools_here
     assert pool.together[2] == 3
-    assert pool.given == [0]
+    assert pool.handed_out == [0]
     assert progress_of(Record.load(tmp_path / "shared").info).startswith("1 of 3 shards")
     pools_here.loses = lambda job, time: None
     whole = done(images, tmp_path / "shared", processes=2, methods=["gradcam"])
-    assert pools_here[1].given == [1, 2]
+    assert pools_here[1].handed_out == [1, 2]
     assert scores(whole).equals(scores(done(images, tmp_path / "alone", methods=["gradcam"])))
 
 

@@ -14,7 +14,7 @@ from .conftest import PoolsHere
 def test_how_a_run_grows_with_its_workers(pools_here: PoolsHere) -> None:
     few = scaling.measure("local", 2, latency=0.001, steps=2, rounds=3)
     assert few.shards == 2 * (3 - 1)  # without the first of each worker
-    assert sorted(pools_here[0].given) == list(range(6))
+    assert sorted(pools_here[0].handed_out) == list(range(6))
     assert few.rate > 0
     assert few.writer > 0
     assert few.stored > 500

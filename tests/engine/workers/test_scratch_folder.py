@@ -64,8 +64,8 @@ def test_a_process_that_ends_by_itself_leaves_nothing(temporary: Path) -> None:
 
 def test_what_is_no_abandoned_folder_stays(temporary: Path) -> None:
     """A folder that is being made just now, whose lock nobody has yet; a file; a link, and where it leads."""
-    real, made = temporary / "real", temporary / f"{PREFIX}new"
-    for folder in (real, made):
+    real, scratch = temporary / "real", temporary / f"{PREFIX}new"
+    for folder in (real, scratch):
         (folder / "files").mkdir(parents=True)
         (folder / "lock").touch()
     (real / "held").touch()
@@ -74,9 +74,9 @@ def test_what_is_no_abandoned_folder_stays(temporary: Path) -> None:
     before = sorted(temporary.rglob("*"))
     remove_abandoned()
     assert sorted(temporary.rglob("*")) == before
-    (made / "held").touch()
+    (scratch / "held").touch()
     remove_abandoned()
-    assert not made.exists()
+    assert not scratch.exists()
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="gives a folder to another user")

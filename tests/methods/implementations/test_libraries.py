@@ -40,9 +40,9 @@ TOKENS = "encoder.layers.encoder_layer_1.ln_1"
 
 @cache
 def network() -> nn.Module:
-    made = calibrated(narrow("resnet18", 5), side=64)
-    made.fc.weight.data *= 10  # type: ignore[operator, union-attr]
-    return made
+    resnet = calibrated(narrow("resnet18", 5), side=64)
+    resnet.fc.weight.data *= 10  # type: ignore[operator, union-attr]
+    return resnet
 
 
 def library_map(name: str, images: Tensor, layer: str = LAYER, **params: Any) -> Tensor:
@@ -67,9 +67,9 @@ def test_torchcam_is_the_librarys_own_map(name: str, raw: bool, images: Tensor) 
     assert bool((maps.amax((1, 2)) > (0.99 if not raw else 0)).all())
 
 
-@pytest.mark.parametrize(("name", "own"), [("GradCAM", "gradcam"), ("LayerCAM", "layercam"), ("XGradCAM", "xgradcam")])
-def test_torchcam_and_ours_agree(name: str, own: str, images: Tensor) -> None:
-    maps, expected = library_map(f"torchcam:{name}", images, raw=True), library_map(own, images).clamp_min(0)
+@pytest.mark.parametrize(("name", "ours"), [("GradCAM", "gradcam"), ("LayerCAM", "layercam"), ("XGradCAM", "xgradcam")])
+def test_torchcam_and_ours_agree(name: str, ours: str, images: Tensor) -> None:
+    maps, expected = library_map(f"torchcam:{name}", images, raw=True), library_map(ours, images).clamp_min(0)
     assert torch.allclose(maps, expected, atol=1e-5 * float(expected.max()))
 
 
@@ -110,9 +110,9 @@ def test_pytorch_grad_cam_is_the_librarys_own_map(name: str, images: Tensor) -> 
     assert torch.allclose(maps, by_grad_cam(name, images), atol=1e-5)
 
 
-@pytest.mark.parametrize(("name", "own"), [("GradCAM", "gradcam"), ("HiResCAM", "hirescam"), ("LayerCAM", "layercam")])
-def test_pytorch_grad_cam_and_ours_agree(name: str, own: str, images: Tensor) -> None:
-    expected = library_map(own, images).clamp_min(0)
+@pytest.mark.parametrize(("name", "ours"), [("GradCAM", "gradcam"), ("HiResCAM", "hirescam"), ("LayerCAM", "layercam")])
+def test_pytorch_grad_cam_and_ours_agree(name: str, ours: str, images: Tensor) -> None:
+    expected = library_map(ours, images).clamp_min(0)
     raw = library_map(f"pytorch-grad-cam:{name}", images, raw=True)
     assert torch.allclose(raw, expected, atol=1e-5 * float(expected.max()))
     shown = library_map(f"pytorch-grad-cam:{name}", images)
@@ -174,7 +174,7 @@ def test_captum_is_the_librarys_own_attribution(name: str, layer: str, params: d
 
 
 @pytest.mark.parametrize(
-    ("name", "params", "own", "own_params"),
+    ("name", "params", "ours", "own_params"),
     [
         ("LayerGradCam", {}, "gradcam", {}),
         ("InputXGradient", {"sign": "signed"}, "inputxgradient", {"sign": "signed"}),
@@ -182,10 +182,10 @@ def test_captum_is_the_librarys_own_attribution(name: str, layer: str, params: d
     ],
 )
 def test_captum_and_ours_agree(
-    name: str, params: dict[str, Any], own: str, own_params: dict[str, Any] | None, images: Tensor
+    name: str, params: dict[str, Any], ours: str, own_params: dict[str, Any] | None, images: Tensor
 ) -> None:
     maps = library_map(f"captum:{name}", images, **params)
-    expected = library_map(own, images, **(params if own_params is None else own_params))
+    expected = library_map(ours, images, **(params if own_params is None else own_params))
     expected = expected * 3 if name == "Occlusion" else expected  # captum repeats it in each channel
     assert torch.allclose(maps, expected, atol=1e-4 * float(expected.abs().max()))
 
@@ -209,10 +209,10 @@ def test_noise_is_drawn_from_the_images_seed(images: Tensor) -> None:
 
 
 @pytest.mark.parametrize(
-    ("canonizer", "made"), [("none", list), ("SequentialMergeBatchNorm", zennit.canonizers.SequentialMergeBatchNorm)]
+    ("canonizer", "build"), [("none", list), ("SequentialMergeBatchNorm", zennit.canonizers.SequentialMergeBatchNorm)]
 )
-def test_zennit_is_the_librarys_own_relevance(canonizer: str, made: Callable[[], Any], images: Tensor) -> None:
-    canonizers = [] if canonizer == "none" else [made()]
+def test_zennit_is_the_librarys_own_relevance(canonizer: str, build: Callable[[], Any], images: Tensor) -> None:
+    canonizers = [] if canonizer == "none" else [build()]
     composite = zennit.composites.EpsilonPlus(canonizers=canonizers)
     with zennit.attribution.Gradient(network(), composite) as attributor:
         _, relevance = attributor(images[:2].clone().requires_grad_(), torch.eye(5)[TARGETS])
