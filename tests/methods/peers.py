@@ -144,7 +144,8 @@ def _slopes(network: nn.Module, target: int) -> Callable[..., dict[str, Any]]:
     """What PAIR's saliency calls: from pictures (N, H, W, 3) to the gradients of the target's logit."""
 
     def call(values: Any, **_named: Any) -> dict[str, Any]:
-        inputs = torch.as_tensor(np.asarray(values), dtype=torch.float32).permute(0, 3, 1, 2).requires_grad_()
+        dtype = next(network.parameters()).dtype
+        inputs = torch.as_tensor(np.asarray(values), dtype=dtype).permute(0, 3, 1, 2).requires_grad_()
         (gradients,) = torch.autograd.grad(network(inputs)[:, target].sum(), inputs)
         return {saliency.core.INPUT_OUTPUT_GRADIENTS: gradients.permute(0, 2, 3, 1).double().numpy()}
 

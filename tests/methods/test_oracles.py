@@ -91,6 +91,13 @@ def ours(method: str, name: str, layer: str, pictures: Tensor, **params: Any) ->
     return run_method(plugin, layer_at(name, place, len(pictures)), plugin.bind(params))
 
 
+def ours_double(method: str, name: str, layer: str, pictures: Tensor, **params: Any) -> Tensor:
+    """As ours, with the network in float64."""
+    plugin, place = METHODS[method], place_of(method, layer, **params)
+    network = copy.deepcopy(network_of(name)).double()
+    return run_method(plugin, layer_of(network, pictures.double(), place), plugin.bind(params))
+
+
 @pytest.mark.parametrize(("name", "layer"), CASES)
 def test_captum_gradcam(name: str, layer: str, pictures: Tensor) -> None:
     network = not_in_place(name)
