@@ -129,6 +129,27 @@ def test_labels_need_an_exact_test(more: int, suspected: bool) -> None:
     assert bool(suspicion("net", "val", {AS_GIVEN: as_loaded, "BGR": other}, readings)) is suspected
 
 
+GAINS = (0.4, 0.35, 0.3, 0.25, 0.2, 0.15, -0.1, -0.05, 0.1, 0.02)
+
+
+@pytest.mark.parametrize(
+    ("right", "gains", "hinted"),
+    [
+        (3, GAINS, True),  # Wilcoxon's p = 0.01, the sign test's 0.05
+        (0, GAINS, False),  # no more labels are right
+        (3, tuple(gain / 5 for gain in GAINS), False),  # 0.03 more probability on average
+        (3, (0.9, *(-0.03,) * 9), False),  # one image alone
+    ],
+)
+def test_few_images_give_a_hint_that_says_so(right: int, gains: tuple[float, ...], hinted: bool) -> None:
+    readings = {"BGR": InputReading("BGR", "Flip them.", lambda images: images, bounded=True)}
+    as_loaded = ReadingAnswers((True,) * 5 + (False,) * 5, (0.5,) * 10)
+    other = ReadingAnswers((True,) * (5 + right) + (False,) * (5 - right), tuple(0.5 + gain for gain in gains))
+    sentences = suspicion("net", "val", {AS_GIVEN: as_loaded, "BGR": other}, readings)
+    expected = "It predicts 5 of 10 labels; given BGR, 8. 10 images are too few to be sure. Flip them."
+    assert [expected in sentence for sentence in sentences] == [True] * hinted
+
+
 def test_no_more_images_than_a_few(tmp_path: Path) -> None:
     seen: list[int] = []
 
