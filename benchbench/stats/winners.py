@@ -27,6 +27,7 @@ class Contest:
             where two rows are the fullest with different images.
         second: rows of comparable methods with the next mean; several when they tie; none where two share the best.
         guards: rows of comparable controls; none where no method is comparable with them.
+        level: rows of comparable controls with the mean of the best method.
     """
 
     key: tuple[Any, ...]
@@ -36,6 +37,7 @@ class Contest:
     incomparable: tuple[int, ...]
     second: tuple[int, ...] = ()
     guards: tuple[int, ...] = ()
+    level: tuple[int, ...] = ()
 
 
 def contests(
@@ -73,15 +75,16 @@ def _contest(key: tuple[Any, ...], rows: pd.DataFrame, higher: bool, controls: C
         return Contest(key, (), (), (), incomparable)
     top = _top(fair, higher)
     above, compared = _ahead(guards, top, higher, digits), tuple(guards.index)
+    level = tuple(guards.index[_same(guards["mean"], top, digits)])
     if len(fair) < 2:
-        return Contest(key, (), (), above, incomparable, guards=compared)
+        return Contest(key, (), (), above, incomparable, guards=compared, level=level)
     is_best = _same(fair["mean"], top, digits)
     best, others = fair[is_best], fair[~is_best]
     second = (
         others[:0] if len(best) > 1 or others.empty else others[_same(others["mean"], _top(others, higher), digits)]
     )
     overlaps = (others["low"] <= best["high"].max()) & (others["high"] >= best["low"].min())
-    rest = (tuple(others.index[overlaps]), above, incomparable, tuple(second.index), compared)
+    rest = (tuple(others.index[overlaps]), above, incomparable, tuple(second.index), compared, level)
     return Contest(key, tuple(best.index), *rest)
 
 

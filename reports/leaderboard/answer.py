@@ -11,6 +11,7 @@ from ...formatting import join_words, plural
 from ...stats import DECIMALS, OrderCase, Rival
 from ...vocabulary import QUALITY_FAMILIES, QUALITY_MEANS
 from ..number_format import first_few, fixed, share
+from .best_means import best_means_text
 from .board import Board
 from .marks import Marked
 from .orders import QUALITY, Order
@@ -67,6 +68,7 @@ class Answer:
         images, needed: with the verdict ``too few images``: the independent images, and how many a significant
             difference takes; 0 and 0 otherwise.
         cost: of the best method against the next one, at the settings of the order; None where it is not known.
+        means_text: which methods have the best means, where that is another one; a sentence, or empty.
         depends_on: what changes the best method when it is left out, or makes others tie with it.
         cases: the order of the other methods when a method is left out, or a control is added; none for a setting.
         setting: the network, dataset and layer that the answer is of, ``ALL`` for several; None for the whole run.
@@ -93,6 +95,7 @@ class Answer:
     needed: int = 0
     small: int = 0
     cost: WinnerCost | None = None
+    means_text: str = ""
     depends_on: tuple[Dependence, ...] = ()
     cases: tuple[OrderCase, ...] = ()
     left_out: tuple[str, ...] = ()
@@ -141,6 +144,7 @@ class Answer:
             needed=tight.needed if tight else 0,
             small=tight.small if tight else 0,
             cost=WinnerCost.of(board, str(first["method"]), str(second["method"]), settings),
+            means_text=best_means_text(board, order),
             depends_on=tuple(_depends(order, board)),
             cases=() if setting else order.cases,
             left_out=left_out,
@@ -225,8 +229,8 @@ class Answer:
         then = f", then {self.second} ({fixed(self.second_rank, DECIMALS)})" if len(self.best) == 1 else ""
         verdict = f"{self.verdict_text[:1].upper()}{self.verdict_text[1:]}."
         means = [QUALITY_MEANS] if self.family == QUALITY else []
-        parts = [f"{self.headline}{then}, {self.over_text}.", self.first_text, verdict, self.depends_text]
-        return tuple(filter(None, [*parts, stability_text(self.cases), *self.left_out, *means]))
+        parts = [f"{self.headline}{then}, {self.over_text}.", self.first_text, verdict, self.means_text]
+        return tuple(filter(None, [*parts, self.depends_text, stability_text(self.cases), *self.left_out, *means]))
 
 
 def _verdict(best: Sequence[str], rivals: Sequence[Rival]) -> Verdict:

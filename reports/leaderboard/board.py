@@ -106,6 +106,15 @@ class Board:
         return {key: here for key, names in winners.items() if (here := [n for n in names if n in self.uninformed])}
 
     @cached_property
+    def levelled(self) -> dict[tuple[Any, ...], list[str]]:
+        """By comparison that no control wins: the uninformed controls with the mean of the best method."""
+        level = {c.key: [str(name) for name in self.tidy.loc[list(c.level), "method"]] for c in self.contests}
+        fair = {
+            key: [n for n in names if n in self.uninformed] for key, names in level.items() if key not in self.gamed
+        }
+        return {key: names for key, names in fair.items() if names and key not in self.gamed}
+
+    @cached_property
     def guarded(self) -> frozenset[tuple[Any, ...]]:
         """Comparisons in which a method and an uninformed control have means over the same images."""
         return frozenset(c.key for c in self.contests if set(self.tidy.loc[list(c.guards), "method"]) & self.uninformed)

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import pandas as pd
+
 from ...formatting import join_some, join_words, plural
 from ...stats import Contest
 from ..number_format import fixed, interval
@@ -23,6 +25,7 @@ class Finding:
 
     Attributes:
         best: the methods with the best mean; empty where no two methods have means over the same images.
+        why_none: why there is no best method, as text; else empty.
         value: the best mean with its 95 % interval, as text.
         better_than: the methods that are significantly worse, as text.
         level_with: the methods that do not differ significantly from the best, as text.
@@ -33,6 +36,7 @@ class Finding:
 
     metric: Metric
     best: tuple[str, ...]
+    why_none: str
     value: str
     better_than: str
     level_with: str
@@ -53,7 +57,7 @@ def _finding(marked: Marked, metric: Metric, contest: Contest | None, most: int 
     gamed = join_words(metric.gamed)
     unbeaten = _unbeaten(marked.board, [] if contest is None else [contest])
     if contest is None or not contest.best:
-        return Finding(metric, (), "", "", "", gamed, unbeaten)
+        return Finding(metric, (), _why_none(marked.board, contest), "", "", "", gamed, unbeaten)
     best = marked.board.tidy.loc[list(contest.best)]
     decimals = marked.board.decimals[contest.key]
     span = interval(best["low"].min(), best["high"].max(), decimals)
@@ -61,20 +65,46 @@ def _finding(marked: Marked, metric: Metric, contest: Contest | None, most: int 
     against = marked.verdicts.against(contest)
     names = tuple(map(str, best["method"]))
     is_tested = tuple(map(str, contest.key)) in marked.pairs_of
-    return Finding(metric, names, value, _worse(against, most, is_tested), _level(against, most), gamed, unbeaten)
+    return Finding(metric, names, "", value, _worse(against, most, is_tested), _level(against, most), gamed, unbeaten)
+
+
+def _why_none(board: Board, contest: Contest | None) -> str:
+    """Why no method is the best of a comparison."""
+    rows = board.tidy.iloc[:0] if contest is None else board.tidy[_are_of(board, contest)]
+    names = list(rows["method"].astype(str))
+    if not names:
+        return "no method has a value: see Missing values and map health"
+    if len(names) == 1:
+        return f"only {names[0]} has a value"
+    return "no two methods have means over the same images"
+
+
+def _are_of(board: Board, contest: Contest) -> pd.Series[bool]:
+    """Which rows of the leaderboard are of the comparison, and of methods that have a value."""
+    columns = ["model", "dataset", "layer", "metric", "protocol"]
+    here = (board.tidy[columns] == list(contest.key)).all(axis=1)
+    return here & (board.tidy["n"] > 0) & ~board.tidy["method"].isin(list(board.controls))
 
 
 def _unbeaten(board: Board, contests: Sequence[Contest]) -> str:
     """What the sanity check says of comparisons in which no control beats every method.
 
-    Without a method and a control that have means over the same images, there is nothing to check.
+    Without a method and a control that have means over the same images, there is nothing to check. A control with the
+    mean of the best method does not fail the metric, but the metric does not tell the two apart.
     """
     checked = sum(contest.key in board.guarded for contest in contests)
+    level = [name for contest in contests for name in board.levelled.get(contest.key, ())]
+    ties = sum(contest.key in board.levelled for contest in contests)
     if not board.uninformed:
         return "no control"
     if not checked:
         return "not checked: no control has the same images as a method"
-    return PASSES if checked == len(contests) else f"{PASSES} in {checked} of {len(contests)}; the others: not checked"
+    if ties == len(contests):
+        return f"tie: {join_words(dict.fromkeys(level))} as good as the best"
+    parts = [f"{PASSES} in {checked - ties} of {len(contests)}"]
+    parts += [f"a control ties with the best in {ties}"] * bool(ties)
+    parts += [f"not checked in {len(contests) - checked}"] * (checked < len(contests))
+    return "; ".join(parts) if len(parts) > 1 else PASSES
 
 
 def _worse(against: Against, most: int | None, is_tested: bool) -> str:

@@ -122,25 +122,43 @@ def loud(board: Board, footnoted: Collection[str] = ()) -> list[str]:
     repeated = [*warned, *sentences[:1]] if unfinished else warned
     sentences += [w for w in info["warnings"] if w not in told and not any(w in warning for warning in repeated)]
     sentences += [*dependence(info), *extended(info), *_left_ranges(board)]
-    sentences += [*failed_checks(board), *wide_tolerances(info)]
+    sentences += [*failed_checks(board), *tied_checks(board), *wide_tolerances(info)]
     return [*sentences, *_failures(board), *_dead(board), *_few_images(board)]
 
 
 def failed_checks(board: Board) -> list[str]:
     """The metrics under which a control beats every method, in one sentence; none where none does."""
-    titles = {(metric.name, metric.protocol): metric.title for metric in board.metrics}
-    failing = Counter(titles[str(key[3]), str(key[4])] for key in board.gamed)
-    if not failing:
+    names = _with_settings(board, board.gamed)
+    if not names:
         return []
-    several = len(board.blocks) > 1
-    names = [f"{name} (in {plural(count, 'setting')})" if several else name for name, count in failing.items()]
-    verb, them = ("fails", "it") if len(failing) == 1 else ("fail", "them")
-    where = " there" if several else ""
+    verb, them = ("fails", "it") if len(names) == 1 else ("fail", "them")
+    where = " there" if len(board.blocks) > 1 else ""
     listed = first_few(names, MOST_FAILING)
     return [
         f"{listed[:1].upper()}{listed[1:]} {verb} the sanity check: a control beats every method. "
         f"Do not rank by {them}{where}."
     ]
+
+
+def tied_checks(board: Board) -> list[str]:
+    """The metrics under which a control has the mean of the best method, in one sentence; none where none has."""
+    names = _with_settings(board, board.levelled)
+    if not names:
+        return []
+    them = "It does" if len(names) == 1 else "They do"
+    return [
+        f"Under {first_few(names, MOST_FAILING)} a control has the same mean as the best method. "
+        f"{them} not tell a method from a control{' there' if len(board.blocks) > 1 else ''}."
+    ]
+
+
+def _with_settings(board: Board, comparisons: Collection[tuple[Any, ...]]) -> list[str]:
+    """The titles of the comparisons' metrics, each with the number of settings where a run has several."""
+    titles = {(metric.name, metric.protocol): metric.title for metric in board.of(QUALITY)}
+    keys = [(str(key[3]), str(key[4])) for key in comparisons]
+    counts = Counter(titles[key] for key in keys if key in titles)
+    several = len(board.blocks) > 1
+    return [f"{name} (in {plural(count, 'setting')})" if several else name for name, count in counts.items()]
 
 
 def _of_networks(info: Mapping[str, Any], warning: str) -> str:

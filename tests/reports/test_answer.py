@@ -65,6 +65,22 @@ def test_a_clear_winner(base: Record) -> None:
     assert QUALITY_MEANS in answer.quotable
 
 
+def test_another_method_with_the_best_mean_is_named(base: Record) -> None:
+    """ann is a little better on 28 images, and bob much better on two."""
+    values = order(0.5, 0.45, 0.2, noise=0.001)
+    values["bob"] = values["bob"] + np.where(np.arange(30) < 2, 0.9, 0)
+    one = Answer.of(marked(base, [Planted("deletion", values)]))
+    assert (one.best, one.means_text) == (
+        ("ann",),
+        "The best mean is that of bob: means weigh an image by its differences, ranks do not.",
+    )
+    assert one.means_text in one.quotable
+    two = [Planted("deletion", values), Planted("pointing", values, "localisation")]
+    assert Answer.of(marked(base, two)).means_text.startswith("The best mean in all 2 comparisons is that of bob:")
+    assert Answer.of(marked(base, [*CLEAR, Planted("insertion", values)])).means_text == ""
+    assert Answer.of(marked(base, CLEAR)).means_text == ""
+
+
 def test_a_winner_that_does_not_differ_from_the_next_is_not_clear(base: Record) -> None:
     answer = Answer.of(marked(base, [Planted("deletion", order(0.601, 0.6, 0.4, noise=0.05))]))
     second = ({"ann", "bob"} - set(answer.best)).pop()

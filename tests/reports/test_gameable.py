@@ -13,7 +13,7 @@ from benchbench.reports.html import document
 from benchbench.reports.latex import leaderboard as latex
 from benchbench.reports.leaderboard import summary
 from benchbench.reports.leaderboard.board import Board
-from benchbench.reports.leaderboard.findings import findings_of
+from benchbench.reports.leaderboard.findings import across_settings, findings_of
 from benchbench.reports.leaderboard.marks import Marked
 from benchbench.reports.terminal.overview import Overview
 from benchbench.results.record import Record, with_network_rows
@@ -94,12 +94,59 @@ def test_a_single_method_is_held_against_controls(
 ) -> None:
     marked = marked_of(lone_method(tmp_path, random))
     (finding,) = findings_of(marked, marked.board.blocks[0])
+    assert finding.why_none == "only gradcam has a value"
     assert (finding.best, finding.beaten_by, finding.unbeaten) == ((), fails, unbeaten)
     says = "The control random has a better mean than every method: the metric fails the sanity check"
     assert (says in " ".join(summary.findings(marked))) is bool(fails)
     page = html_of(marked.board.record)
     assert ("fails: random beats every method" in page) is bool(fails)
     assert "heat-table" not in page, "a heat map of a single method compares nothing"
+
+
+@pytest.mark.parametrize(
+    ("controls", "check"),
+    [
+        ({"random": 0.3, "center": 0.5}, "tie: random as good as the best"),
+        ({"random": 0.3, "center": 0.3}, "tie: random and center as good as the best"),
+        ({"random": 0.31, "center": 0.5}, "passes"),
+        ({"random": 0.29, "center": 0.3}, "passes"),  # it fails: the page says that in its place
+    ],
+)
+def test_a_control_as_good_as_the_best_is_no_pass(controls: dict[str, float], check: str, tmp_path: Path) -> None:
+    fake = Fake(methods=("gradcam", "scorecam"), controls=tuple(controls), layers=("a", "b"), quality=("deletion",))
+    record = fake_record(tmp_path, fake)
+    rows = record.results.copy()
+    here = (rows["metric"] == "deletion") & (rows["layer"] == "a")
+    for name, value in {"gradcam": 0.3, "scorecam": 0.4, **controls}.items():
+        rows.loc[here & (rows["method"] == name), "value"] = value
+    rows.loc[(rows["layer"] == "b") & rows["method"].isin(list(controls)), "value"] = 0.9999
+    marked = marked_of(replace(record, results=rows))
+    first, second = (findings_of(marked, block)[0] for block in marked.board.blocks)
+    assert (first.unbeaten, bool(first.beaten_by)) == (check, controls["random"] < 0.3)
+    assert second.unbeaten == "passes"
+    (across,) = across_settings(marked)
+    says = [
+        "Under deletion AUC (in 1 setting) a control has the same mean as the best method. It does not tell a method from a control there."
+    ]
+    assert [text for text in summary.loud(marked.board) if "same mean" in text] == (says if "tie" in check else [])
+    assert across.unbeaten == ("passes in 1 of 2; a control ties with the best in 1" if "tie" in check else "passes")
+
+
+def test_why_there_is_no_best_is_said(tmp_path: Path) -> None:
+    record = fake_record(tmp_path, Fake(methods=("gradcam", "scorecam"), layers=("a",), quality=("deletion",)))
+    rows = record.results.copy()
+    scored = rows["metric"] == "deletion"
+    none, half = rows.copy(), rows.copy()
+    none.loc[scored, ["value", "status", "reason"]] = [float("nan"), "not_applicable", "no masks"]
+    first, second = sorted(rows["sample"].dropna().unique())[:2]
+    for method, sample in (("gradcam", first), ("scorecam", second)):
+        lost = scored & (rows["method"] == method) & (rows["sample"] == sample)
+        half.loc[lost, ["value", "status", "reason"]] = [float("nan"), "failed", "broken"]
+    expected = ("no method has a value: see Missing values and map health", "no two methods have means over the same")
+    for results, why in zip((none, half), expected, strict=True):
+        marked = marked_of(replace(record, results=results))
+        (finding,) = findings_of(marked, marked.board.blocks[0])
+        assert finding.why_none.startswith(why)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,26 @@
+"""Where the order by ranks and the means name different methods: ranks are taken on each image, means over all."""
+
+from __future__ import annotations
+
+from ...formatting import join_words
+from .board import Board
+from .orders import Order
+
+
+def best_means_text(board: Board, order: Order) -> str:
+    """``The best mean is Grad-CAM's: ranks are taken image by image.``
+
+    Empty where a first method of the order has the best mean in some comparison of the order, or more than one method
+    has the best means.
+    """
+    keys = {tuple(map(str, each.key)) for each in order.comparisons}
+    decided = [contest for contest in board.contests if tuple(map(str, contest.key)) in keys and contest.best]
+    best = [set(board.tidy.loc[list(contest.best), "method"].astype(str)) for contest in decided]
+    if not best or any(names & set(order.best) for names in best):
+        return ""
+    always = set.intersection(*best)
+    if not always:
+        return ""
+    where = "" if len(best) == 1 else f" in all {len(best)} comparisons"
+    names = join_words(sorted(always))
+    return f"The best mean{where} is that of {names}: means weigh an image by its differences, ranks do not."
