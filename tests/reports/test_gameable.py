@@ -126,7 +126,8 @@ def test_a_control_as_good_as_the_best_is_no_pass(controls: dict[str, float], ch
     assert second.unbeaten == "passes"
     (across,) = across_settings(marked)
     says = [
-        "Under deletion AUC (in 1 setting) a control has the same mean as the best method. It does not tell a method from a control there."
+        "Under deletion AUC (in 1 setting) a control has the same mean as the best method. "
+        "It does not tell a method from a control there."
     ]
     assert [text for text in summary.loud(marked.board) if "same mean" in text] == (says if "tie" in check else [])
     assert across.unbeaten == ("passes in 1 of 2; a control ties with the best in 1" if "tie" in check else "passes")
