@@ -210,8 +210,17 @@ class Answer:
         if self.verdict == "too few images":
             where = "" if self.small == self.comparisons else f" in {self.small} of {self.comparisons} comparisons"
             return f"too few images{where} ({self.images:,}; a significant difference takes at least {self.needed:,})"
+        return self._not_clear(named=2)
+
+    @property
+    def brief_verdict(self) -> str:
+        """The verdict in few words: where a rival does not differ, those that do in places are counted alone."""
+        level = any(rival.level or not rival.comparisons for rival in self.open_rivals)
+        return self._not_clear(named=0 if level else 1) if self.verdict == "not clear" else self.verdict_text
+
+    def _not_clear(self, named: int) -> str:
         first = f"{self.best[0]} is " if len(self.best) > 1 else ""
-        return f"not clear: {'; '.join(_open(self.open_rivals, first))}" if self.verdict else ""
+        return f"not clear: {'; '.join(_open(self.open_rivals, first, named))}" if self.verdict else ""
 
     @property
     def depends_text(self) -> str:
@@ -240,8 +249,10 @@ def _verdict(best: Sequence[str], rivals: Sequence[Rival]) -> Verdict:
     return "clear" if len(best) == 1 and all(rival.beaten for rival in rivals) else "not clear"
 
 
-def _open(rivals: Sequence[Rival], first: str) -> Iterator[str]:
-    """Why the best method is not clear of its rivals; ``first`` names it where several are best."""
+def _open(rivals: Sequence[Rival], first: str, named: int) -> Iterator[str]:
+    """Why the best method is not clear of its rivals; ``first`` names it where several are best. Of the rivals that
+    differ significantly in places the first ``named`` are named, and the others counted.
+    """
     apart = [rival.method for rival in rivals if not rival.comparisons]
     level = [rival.method for rival in rivals if rival.comparisons and rival.level and not rival.needed]
     small = [rival for rival in rivals if rival.level and rival.needed]
@@ -253,10 +264,10 @@ def _open(rivals: Sequence[Rival], first: str) -> Iterator[str]:
     if small:
         names = first_few([rival.method for rival in small], MOST)
         yield f"too few images to compare with {names} ({small[0].images:,}; it takes at least {small[0].needed:,})"
-    for rival in rest[:2]:
+    for rival in rest[:named]:
         yield _mixed(rival)
-    if len(rest) > 2:
-        yield f"{plural(len(rest) - 2, 'more method')} not clearly beaten"
+    if len(rest) > named:
+        yield f"{plural(len(rest) - named, 'more method')} not clearly beaten"
 
 
 def _mixed(rival: Rival) -> str:

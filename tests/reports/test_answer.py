@@ -215,6 +215,17 @@ def test_the_verdict_counts_comparisons_and_knows_their_weight(base: Record) -> 
         "not clear: against bob, significantly better in 3, worse in 0 of 4 comparisons "
         "(not more than half of the weight)"
     )
+    assert answer.brief_verdict == answer.verdict_text
+
+
+def test_the_card_counts_the_rivals_that_differ_in_places_where_another_does_not(base: Record) -> None:
+    deletions = [Planted(f"deletion-{place}", order(0.8, 0.6, 0.79, noise=0.05, seed=place)) for place in range(3)]
+    level = Planted("pointing", {name: [0.5] * 30 for name in (*NAMES, "random")}, "localisation")
+    answer = Answer.of(marked(base, [*deletions, level]))
+    (other,) = {"ann", "cid"} - {*answer.best}
+    same = f"not clear: not significantly different from {other}; "
+    assert answer.verdict_text.startswith(f"{same}against bob, significantly better in 3")
+    assert answer.brief_verdict == f"{same}1 more method not clearly beaten"
 
 
 def test_methods_that_tie_share_the_first_place(base: Record) -> None:

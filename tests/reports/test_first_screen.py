@@ -85,7 +85,7 @@ def test_each_setting_has_its_cards_ranks_and_heat_map(many: Record) -> None:
         for card, family in zip(cards(screen), families, strict=True):
             answer, text = Answer.of(shown, family, setting), words(card.text)
             assert block.title in text
-            assert all(part in text for part in (*answer.best, answer.rank_text[1:], answer.verdict_text[1:]))
+            assert all(part in text for part in (*answer.best, answer.rank_text[1:], answer.brief_verdict[1:]))
         (dots,), (heat,) = ([each for each in screen.all("div") if kind in each.classes()] for kind in ("dots", "heat"))
         ranks = FamilyRanks.of(shown, setting)
         rows = [row for row in dots.all("tr") if "style" in row.attributes]
@@ -121,7 +121,7 @@ def test_each_choice_of_several_settings_has_its_screen(many: Record) -> None:
         answer, text = Answer.of(shown, family, setting), words(card.text)
         assert answer.settings == 2
         assert "over 2 settings (photos · stage4)" in text
-        assert all(part in text for part in (*answer.best, answer.rank_text[1:], answer.verdict_text[1:]))
+        assert all(part in text for part in (*answer.best, answer.rank_text[1:], answer.brief_verdict[1:]))
     assert "8 settings" not in words(screen.text)
     assert {words(p.text) for each in parts for p in each.all("p") if "what" in p.classes()} <= {
         "Best in these settings", "Best by faithfulness", "Best by localisation", "First in mean rank",
