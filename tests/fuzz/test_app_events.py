@@ -30,6 +30,7 @@ JUNK = st.recursive(
 )
 NAMES = st.sampled_from(["small", ["small"], {"small": 1}]) | JUNK
 METHODS = st.sampled_from([["gradcam"], "gradcam", ["gradcm"], []]) | JUNK
+TYPED = st.sampled_from(["", "smoothgrad:samples=2", "gradcm", "x:y:z", "gradcam:a=b", ["gradcam"]]) | JUNK
 LAYERS = st.sampled_from([["last"], "1", ["last", "1"], ["../x"]]) | JUNK
 CLASSES = st.sampled_from([["predicted"], "2", ["top9999999"], ["281-285"]]) | JUNK
 STYLES = st.sampled_from(["overlay", "none"]) | JUNK
@@ -62,7 +63,7 @@ def texts_of(values: Any) -> str:
 def test_pictures(data: st.DataObject, desk: VisitorDesk) -> None:
     on_network, on_picture, on_button, on_words = maps_panel._handlers(imported_gradio(), desk)
     name, payload = data.draw(NAMES), data.draw(payloads(desk))
-    asked = [data.draw(each) for each in (METHODS, LAYERS, CLASSES, JUNK)]
+    asked = [data.draw(each) for each in (METHODS, TYPED, LAYERS, CLASSES, JUNK)]
     calls: list[Callable[[], Any]] = [
         lambda: on_network(name, payload),
         lambda: list(on_picture(name, payload, *asked, data.draw(STYLES))),

@@ -80,8 +80,9 @@ ENGINE = (
         "return (-pixels.mean / pixels.std)[:, None, None].expand_as(pixels.images)", "gradcam random", "deletion",
     ),
     _engine(
-        "ROAD: direct and diagonal neighbours weigh the same", "perturbation/imputation",
-        "total = 2 * values", "total = values.clone()", "gradcam random", "road",
+        "ROAD: neighbours above and below weigh the same as diagonal ones", "perturbation/imputation",
+        "torch.add(left, middle, alpha=2).add_(right).sub_(self.values, alpha=4)",
+        "torch.add(left, middle).add_(right).sub_(self.values, alpha=2)", "gradcam random", "road",
     ),
     _engine(
         "the answer for the perturbed image's own best class", "network/scorer",

@@ -19,6 +19,7 @@ import benchbench as bb
 from benchbench.cli.app import app
 from benchbench.reports.figures.style import looks
 from benchbench.reports.figures.suite_charts import drawing_of
+from benchbench.reports.html.paper_chart import drawing_uri
 from benchbench.reports.html.environment import environment
 from benchbench.reports.html.page import Page
 from benchbench.reports.html.page_key import page_key
@@ -82,7 +83,9 @@ def section_of(record: Record) -> tuple[str, Element]:
     part = suite_section(marked_of(record).board, looks([m["name"] for m in record.info["methods"]], []))
     assert part is not None
     text = '{% import "_macros.html.j2" as draw with context %}{% include "_suite.html.j2" %}'
-    page = SimpleNamespace(suite=part, downloads=part.downloads, filters=(), mark=lambda _key, _name: 0)
+    page = SimpleNamespace(
+        suite=part, downloads=part.downloads, filters=(), mark=lambda _key, _name: 0, drawing=drawing_uri
+    )
     html = environment().from_string(text).render(page=page)
     return html, section(read(html), "suite")
 
