@@ -22,7 +22,7 @@ from ..quick_imports import quick_imports
 from ..remote.run_url import without_secrets
 from .again import is_run, keys_of
 from .output import say, screen
-from .parsing import items, number
+from .parsing import as_option, items, number
 from .url_places import META, at_hand, place_of, urls_among
 
 STOPPED = "benchbench: stopped"
@@ -178,12 +178,15 @@ def study_of(
         load_file(each)
     options = {key: items(text) for key, text in listed.items() if text is not None}
     options |= {key: number(text) for key, text in single.items() if text is not None} | overrides
-    if file is not None and is_run(file):
-        return Study(**keys_of(file, options))
-    if file is not None:
-        return Study.from_yaml(file, **options)
-    embedded = {} if "suite" in options else read_yaml(Path(str(files("benchbench") / "default_study.yaml")))
-    return Study(**{**embedded, **options})
+    try:
+        if file is not None and is_run(file):
+            return Study(**keys_of(file, options))
+        if file is not None:
+            return Study.from_yaml(file, **options)
+        embedded = {} if "suite" in options else read_yaml(Path(str(files("benchbench") / "default_study.yaml")))
+        return Study(**{**embedded, **options})
+    except BenchError as error:
+        raise as_option(error, options) from None
 
 
 def run_study(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Any
 
 from ..errors import BenchError
 
 _KEY = re.compile(r"(subset\.)?[A-Za-z_]\w*=")
+_ITEM = re.compile(r"\{name: ([^,{}]+), (\w+): ([^{}]+)\}")  # as a study file has it, in a hint
 _SPECIAL = ",:\"'"
 
 
@@ -30,6 +32,17 @@ def parse_item(text: str) -> str | dict[str, Any]:
     if "name" in parameters or not name or _KEY.match(name):
         raise BenchError(f"cannot read {text!r}", hint="The name comes first: name:key=value")
     return {"name": _plain(name), **parameters} if parameters else _plain(name)
+
+
+def as_option(error: BenchError, options: Collection[str]) -> BenchError:
+    """The error of a value that an option gave, with the hint's item as the command line spells it: ``name:key=...``.
+
+    Args:
+        options: the keys of the study that options gave.
+    """
+    if re.split(r"[.\[]", error.where)[0] not in options:
+        return error
+    return type(error)(error.what, where=error.where, hint=_ITEM.sub(r"\1:\2=\3", error.hint))
 
 
 def items(text: str) -> list[Any]:

@@ -11,6 +11,7 @@ from ...stats import DECIMALS, QUALITY
 from ..number_format import fixed, merged, share
 from . import summary
 from .answer import COMPARISON, Answer
+from .findings import labels_of_pictures
 from .footnotes import Remark, over_settings
 from .marks import Marked
 from .stability import stability_text
@@ -107,7 +108,21 @@ def _accuracy(row: Mapping[str, Any]) -> str:
         return f"no label that it knows in {row['dataset']}"
     right, labelled = int(row["right"]), int(row["labelled"])
     other = "".join(f"; {count} with classes: {name}" for name, count in row.get("readings", {}).items())
-    return f"{right:,} of {labelled:,} ({share(right / labelled)}{other}) on {row['dataset']}"
+    several = labels_of_pictures(row)
+    what = " labels" if several else ""
+    more = f"; {several}" if several else ""
+    return f"{right:,} of {labelled:,}{what} ({share(right / labelled)}{other}) on {row['dataset']}{more}"
+
+
+def network_notes(info: Mapping[str, Any]) -> list[str]:
+    """A sentence for each network of which something is taken or left out: a part of its output, a prefix.
+
+    Args:
+        info: run.json, with the names to show.
+    """
+    notes = [f"{model['name']}: {model['note']}" for model in info["models"] if model.get("note")]
+    more = len(notes) - MOST_NOTES
+    return notes if more <= 0 else [*notes[:MOST_NOTES], f"and {plural(more, 'network')} more: see Setup in the report"]
 
 
 def first_failure(marked: Marked) -> str:

@@ -15,7 +15,7 @@ from ..leaderboard.family_legend import legend, title
 from ..leaderboard.family_tables import family_tables
 from ..leaderboard.marks import Marked
 from ..leaderboard.score_text import score_text
-from ..leaderboard.short_answer import accuracy, answer, missing
+from ..leaderboard.short_answer import accuracy, answer, missing, network_notes
 from ..leaderboard.summary import loud
 from .families import drawn
 from .full_tables import FullTables
@@ -50,7 +50,8 @@ class Overview:
             yield Text("Leaderboard of the run's metrics: the report, or --verbose.", style="dim")
         else:
             yield from self._leaderboard(options.max_width)
-        yield from (Text(one_line(text)) for text in accuracy(self.marked.board.record.info))
+        info = self.marked.board.record.info
+        yield from (Text(one_line(text)) for text in (*accuracy(info), *network_notes(info)))
         yield from self._warnings(console, options.max_width)
 
     def _leaderboard(self, width: int) -> Iterator[RenderableType]:
