@@ -46,7 +46,7 @@ class BenchError(Exception):
         return f"{place}{self.what.rstrip('.')}{way_out}"
 
     def at(self, where: str) -> BenchError:
-        """The same error, said of a place; an inner place is kept behind it: a key after a dot, a file after a colon."""
+        """The same error, said of a place; an inner place follows it: a key after a dot, a file after a colon."""
         joined = "." if _KEY.match(self.where) else ": "
         place = f"{where}{joined}{self.where}" if self.where else where
         return type(self)(self.what, where=place, hint=self.hint)

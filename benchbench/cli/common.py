@@ -186,7 +186,7 @@ def study_of(
         embedded = {} if "suite" in options else read_yaml(Path(str(files("benchbench") / "default_study.yaml")))
         return Study(**{**embedded, **options})
     except BenchError as error:
-        raise as_option(error, options) from None
+        raise as_option(error, options, file) from None
 
 
 def run_study(

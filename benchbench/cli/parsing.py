@@ -34,15 +34,17 @@ def parse_item(text: str) -> str | dict[str, Any]:
     return {"name": _plain(name), **parameters} if parameters else _plain(name)
 
 
-def as_option(error: BenchError, options: Collection[str]) -> BenchError:
+def as_option(error: BenchError, options: Collection[str], file: object = None) -> BenchError:
     """The error of a value that an option gave, with the hint's item as the command line spells it: ``name:key=...``.
 
     Args:
         options: the keys of the study that options gave.
+        file: the study file, which is not the place of such an error.
     """
-    if re.split(r"[.\[]", error.where)[0] not in options:
+    where = error.where.removeprefix(f"{file}: ")
+    if re.split(r"[.\[]", where)[0] not in options:
         return error
-    return type(error)(error.what, where=error.where, hint=_ITEM.sub(r"\1:\2=\3", error.hint))
+    return type(error)(error.what, where=where, hint=_ITEM.sub(r"\1:\2=\3", error.hint))
 
 
 def items(text: str) -> list[Any]:

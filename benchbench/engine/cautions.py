@@ -11,7 +11,7 @@ from torch import Tensor
 
 LARGEST = 25.0  # normalised images stay below 3; 0 .. 255 does not
 CHANCE = 0.05
-FEWEST = 5  # labels; of fewer, a network that is right on half may well be right on none
+FEWEST, ENOUGH = 5, 10  # labels; of fewer than 5, a network that is right on half may well be right on none
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,6 @@ def _above_chance(right: int, labels: int, classes: int) -> bool:
 
 
 def _enough(labels: int, classes: int) -> bool:
-    """Whether so many labels tell a useful network from chance: one that is halfway from chance to always right."""
+    """Whether labels are many, or tell a network from chance that is halfway between chance and always right."""
     halfway = ceil(labels * (1 + 1 / classes) / 2)
-    return labels >= FEWEST and _above_chance(halfway, labels, classes)
+    return labels >= ENOUGH or (labels >= FEWEST and _above_chance(halfway, labels, classes))

@@ -55,7 +55,7 @@ def refuse_without_truth(study: StudySpec, shards: Sequence[Shard]) -> list[str]
     names, have = join_words(data), "has" if len(data) == 1 else "have"
     lacking = {truth: metrics for truth, metrics in asking.items() if not any(_knows(each, truth) for each in shards)}
     sentences = {
-        truth: f"{join_words(metrics)} {'needs' if len(metrics) == 1 else 'need'} {_ASKED[truth][0]}, and {names} {have} none"
+        truth: f"{join_words(metrics)} need{'s' * (len(metrics) == 1)} {_ASKED[truth][0]}, and {names} {have} none"
         for truth, metrics in lacking.items()
     }
     if lacking and (not study.suite or lacking.keys() == asking.keys()):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from ...formatting import plural
+from ...formatting import join_some, plural
 from ...results.unfinished import caution_of
 from ...stats import DECIMALS, QUALITY
 from ..number_format import fixed, merged, share
@@ -115,14 +115,16 @@ def _accuracy(row: Mapping[str, Any]) -> str:
 
 
 def network_notes(info: Mapping[str, Any]) -> list[str]:
-    """A sentence for each network of which something is taken or left out: a part of its output, a prefix.
+    """What is taken or left out of networks: a part of the output, a prefix. Networks with equal notes share a line.
 
     Args:
         info: run.json, with the names to show.
     """
-    notes = [f"{model['name']}: {model['note']}" for model in info["models"] if model.get("note")]
-    more = len(notes) - MOST_NOTES
-    return notes if more <= 0 else [*notes[:MOST_NOTES], f"and {plural(more, 'network')} more: see Setup in the report"]
+    names: dict[str, list[str]] = {}
+    for model in info["models"]:
+        if model.get("note"):
+            names.setdefault(model["note"], []).append(model["name"])
+    return [f"{join_some(known, MOST_NOTES)}: {note}" for note, known in names.items()]
 
 
 def first_failure(marked: Marked) -> str:

@@ -34,7 +34,8 @@ class Archive:
     @property
     def advice(self) -> str:
         """What to download, from where, and how the folder must look."""
-        return f"Download {self.files} from {self.page} and extract everything; the folder must look like this: {self.layout}"
+        look = f"the folder must look like this: {self.layout}"
+        return f"Download {self.files} from {self.page} and extract everything; {look}"
 
     def lacks(self, path: Path, key: str = "root") -> BenchError:
         """The error that ``path`` is not there: what to download, from where, and how the folder must look."""

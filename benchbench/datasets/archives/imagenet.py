@@ -19,9 +19,9 @@ IMAGENET = Archive(
     "imagenet",
     "ILSVRC2012_img_val.tar, ILSVRC2012_devkit_t12.tar.gz and, for boxes, ILSVRC2012_bbox_val_v3.tgz",
     "https://image-net.org/download-images.php",
-    "ROOT/ILSVRC2012_img_val/ILSVRC2012_val_00000001.JPEG ... (or the images in ROOT itself: their archive has no folder) "
-    "and ROOT/ILSVRC2012_devkit_t12/data/; or class folders "
-    "ROOT/val/n01440764/*.JPEG; or Kaggle's ROOT/ILSVRC/Data/CLS-LOC/val/*.JPEG and ROOT/LOC_val_solution.csv",
+    "ROOT/ILSVRC2012_img_val/ILSVRC2012_val_00000001.JPEG ... (or the images in ROOT itself, as their archive has no "
+    "folder) and ROOT/ILSVRC2012_devkit_t12/data/; or class folders ROOT/val/n01440764/*.JPEG; "
+    "or Kaggle's ROOT/ILSVRC/Data/CLS-LOC/val/*.JPEG and ROOT/LOC_val_solution.csv",
     "ImageNet's terms of access: non-commercial research and education; the photographs belong to their owners",
 )
 _DEVKIT = "ILSVRC2012_devkit_t12/data"
