@@ -65,8 +65,8 @@ def accuracy(answers: Sequence[ShardAnswers]) -> list[Row]:
     """Per model and dataset how often the most likely class was the label: a check of weights and preprocessing.
 
     ``readings``: how often it would be, were the classes numbered in the dataset's other ways. ``pictures``: where a
-    picture is several samples with different labels, how many pictures are labelled, how many have several labels, and
-    on how many the most likely class is one of their labels.
+    picture is several samples of one group with different labels, how many pictures are labelled, how many have several
+    labels, and on how many the most likely class is one of their labels.
     """
     pictures: dict[tuple[str, str], dict[str, _Picture]] = {}
     rows: dict[tuple[str, str], Row] = {}
@@ -80,7 +80,7 @@ def accuracy(answers: Sequence[ShardAnswers]) -> list[Row]:
             if entry["label"] is not None:
                 row["right"] += entry["predicted"] == entry["label"]
                 row["labelled"] += 1
-                if entry.get("picture"):
+                if entry.get("picture") and entry.get("group") is not None:  # an ungrouped copy is another picture
                     picture = pictures.setdefault(shard_answers.place, {}).setdefault(entry["picture"], _Picture())
                     picture.labels.add(entry["label"])
                     picture.predicted.add(entry["predicted"])

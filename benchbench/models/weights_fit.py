@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from ..errors import BenchError
-from ..formatting import join_words
+from ..formatting import join_words, plural
 from .renamed_weights import current_names
 
 # what DataParallel, torch.compile, Lightning modules and training code put in front of a network's names
@@ -154,5 +154,6 @@ def _shapes(names: tuple[str, ...], weights: Mapping[str, Any], wanted: Mapping[
     if not names:
         return ""
     first = names[0]
-    more = f", and {len(names) - 1} more shapes differ" if len(names) > 1 else ""
+    others = len(names) - 1
+    more = f", and {plural(others, 'more shape')} differ{'s' * (others == 1)}" if others else ""
     return f"{first} is {tuple(weights[first].shape)} in the file and {tuple(wanted[first].shape)} in the network{more}"

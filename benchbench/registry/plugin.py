@@ -88,9 +88,8 @@ class Plugin:
         missing = [p.name for p in known.values() if p.required and p.name not in arguments]
         if missing:
             value = "PATH" if known[missing[0]].type is Path else "..."
-            hint = f"Use {{name: {self.name}, {missing[0]}: {value}}}"
-            advice = f". {self.advice}" if self.advice else ""
-            raise BenchError(f"{self.name} needs {' and '.join(missing)}", hint=f"{hint}{advice}")
+            hint = ". ".join(filter(None, [f"Use {{name: {self.name}, {missing[0]}: {value}}}", self.advice]))
+            raise BenchError(f"{self.name} needs {' and '.join(missing)}", hint=hint)
         return {k: p.check(arguments[k]) if k in arguments else p.default for k, p in known.items()}
 
     def label(self, params: Mapping[str, Any]) -> str:
@@ -319,13 +318,10 @@ class ModelPlugin(Plugin):
 
 @dataclass(frozen=True)
 class DatasetPlugin(Plugin):
-    """A function that returns a Dataset; one that needs "model" is given the ModelSpec as its first argument.
-
-    ``source``: what to download, from where, and how the folder must look.
-    """
+    """A function that returns a Dataset; one that needs "model" is given the ModelSpec as its first argument."""
 
     needs: frozenset[str] = frozenset()
-    source: str = ""
+    source: str = ""  # what to download, from where, and how the folder must look
 
     @property
     def advice(self) -> str:

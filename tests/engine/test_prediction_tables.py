@@ -30,12 +30,16 @@ def test_classes_have_the_networks_names_or_for_want_of_them_the_datas(
     assert [row["target_name"], row["label_name"]] == shown
 
 
+def grouped(picture: str) -> dict[str, str | None]:
+    return {"picture": picture, "group": None if picture.isupper() else picture}
+
+
 def answers(entries: list[tuple[str, int | None, int]]) -> ShardAnswers:
-    """Of samples: the picture, the label and the most likely class."""
+    """Of samples: the picture, the label and the most likely class; a picture in capitals is in no group."""
     model = SimpleNamespace(name="net", settings={"scored": False})
     shard: Any = SimpleNamespace(model=model, dataset_name="voc", dataset=SimpleNamespace())
     samples = {
-        f"{picture}/{number}": {"picture": picture, "label": label, "predicted": predicted, "reason": ""}
+        f"{picture}/{number}": {"label": label, "predicted": predicted, "reason": "", **grouped(picture)}
         for number, (picture, label, predicted) in enumerate(entries)
     }
     return ShardAnswers(shard, samples)
@@ -46,6 +50,7 @@ def answers(entries: list[tuple[str, int | None, int]]) -> ShardAnswers:
     [
         ([[("a", 3, 3), ("b", 1, 1)]], 2, 2, None),
         ([[("a", 3, 3), ("a", 3, 3)]], 2, 2, None),  # a copy is no second label
+        ([[("A", 3, 3), ("A", 5, 3)]], 1, 2, None),  # copies that have nothing to do with one another
         ([[("a", 3, 3), ("a", 5, 3), ("b", 1, 2)]], 1, 3, {"labelled": 2, "several": 1, "right": 1}),
         ([[("a", 3, 5)], [("a", 5, 5), ("b", None, 0)]], 1, 2, {"labelled": 1, "several": 1, "right": 1}),
     ],

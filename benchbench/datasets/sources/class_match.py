@@ -32,8 +32,10 @@ class RelabelledData(WrappedData):
     def about(self) -> Mapping[str, str]:
         """With what was done; a warning is added to the data's own."""
         warning = ". ".join(filter(None, [self.of.about.get("warning", ""), self.warning]))
-        own = self.of.about.get("labels")
-        named = {"labels": f"the network's class of the same name; in the data, {own}"} if self.by_name and own else {}
+        rule = self.of.about.get("labels")
+        named = (
+            {"labels": f"the network's class of the same name; in the data, {rule}"} if self.by_name and rule else {}
+        )
         return {**self.of.about, **named, "classes": self.note, **({"warning": warning} if warning else {})}
 
     @cached_property
