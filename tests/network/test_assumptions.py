@@ -250,6 +250,23 @@ class Scans:
         return str(index)
 
 
+@pytest.mark.parametrize(
+    ("metrics", "message"),
+    [
+        (["iou"], r"iou@held-out-255 needs masks, and d has none\..* leave the metric out"),
+        (
+            ["iou", "pxap"],
+            r"iou@held-out-255 and pxap@wsol-1000 need masks, and d has none\..* leave these metrics out",
+        ),
+    ],
+)
+def test_several_metrics_without_truth_are_named_in_one_sentence(
+    metrics: list[str], message: str, images: Tensor, tmp_path: Path
+) -> None:
+    with pytest.raises(bb.BenchError, match=message):
+        run(seeded(Small), (images, [0] * 6), tmp_path, metrics=metrics)
+
+
 def test_a_dataset_that_does_not_say_is_read(tmp_path: Path) -> None:
     with pytest.raises(bb.BenchError, match="needs masks"):
         run(seeded(Small), Scans(None), tmp_path, metrics=["pointing_game"])
