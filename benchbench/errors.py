@@ -11,6 +11,7 @@ from contextlib import suppress
 # what a terminal obeys and what reorders a line: control characters and bidirectional marks, and line separators
 UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _BREAK = re.compile(r"\s*[\t\n\v\f\r]\s*")
+_KEY = re.compile(r"[A-Za-z_][\w-]*(\[\w*\])*$")  # of a study: a file has a dot or a slash in its name
 _MOST, _MOST_OF_HINT = 1_500, 4_000  # letters of an error's parts; a hint may list every name that there is
 
 
@@ -45,8 +46,9 @@ class BenchError(Exception):
         return f"{place}{self.what.rstrip('.')}{way_out}"
 
     def at(self, where: str) -> BenchError:
-        """The same error, said of a place; an inner place is kept behind the outer one."""
-        place = f"{where}.{self.where}" if self.where else where
+        """The same error, said of a place; an inner place follows it: a key after a dot, a file after a colon."""
+        joined = "." if _KEY.match(self.where) else ": "
+        place = f"{where}{joined}{self.where}" if self.where else where
         return type(self)(self.what, where=place, hint=self.hint)
 
 
@@ -118,11 +120,16 @@ def meant(name: str, valid: Iterable[str]) -> list[str]:
     return [name] if name in names else [each for each in names if folded(each) == folded(name)]
 
 
-def nearest(name: str, valid: Iterable[str], most: int = 20) -> str:
-    """A hint that names the nearest and the valid names: ``Did you mean 'gradcam'? Available: ...``."""
+def nearest(name: str, valid: Iterable[str], most: int = 20, prefix: str = "") -> str:
+    """A hint that names the nearest and the valid names: ``Did you mean 'gradcam'? Available: ...``.
+
+    Args:
+        prefix: what the user writes in front of every name, such as ``timm:``; the hint has it too.
+    """
     names = sorted(valid)
     more = f" and {len(names) - most} more" if len(names) > most else ""
-    return f"{_guess(name, names)}Available: {', '.join(names[:most]) or 'none'}{more}"
+    listed = ", ".join(f"{prefix}{each}" for each in names[:most])
+    return f"{_guess(name, names, prefix)}Available: {listed or 'none'}{more}"
 
 
 def nearest_by_family(name: str, families: Mapping[str, Sequence[str]]) -> str:
@@ -134,9 +141,9 @@ def nearest_by_family(name: str, families: Mapping[str, Sequence[str]]) -> str:
     return f"{_guess(name, names)}Available: {listed or 'none'}"
 
 
-def _guess(name: str, names: Sequence[str]) -> str:
+def _guess(name: str, names: Sequence[str], prefix: str = "") -> str:
     spelled: dict[str, str] = {}
     for each in names:
         spelled.setdefault(folded(each), each)
     close = [spelled[key] for key in difflib.get_close_matches(folded(name), spelled, n=3, cutoff=0.5)]
-    return f"Did you mean {' or '.join(repr(c) for c in close)}? " if close else ""
+    return f"Did you mean {' or '.join(repr(f'{prefix}{c}') for c in close)}? " if close else ""

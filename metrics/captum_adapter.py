@@ -92,7 +92,7 @@ def captum(name: str) -> MetricPlugin:
         BenchError: there is none of this name.
     """
     if name not in KNOWN:
-        raise BenchError(f"unknown metric 'captum:{name}'", hint=nearest(name, KNOWN))
+        raise BenchError(f"unknown metric 'captum:{name}'", hint=nearest(name, KNOWN, prefix="captum:"))
     function, family, equation = KNOWN[name]
     return MetricPlugin(
         f"captum:{name}",

@@ -55,7 +55,7 @@ def quantus(name: str) -> QuantusPlugin:
     if name in REFUSED:
         raise BenchError(f"quantus:{name} is refused: {REFUSED[name]}", hint="docs/quantus.md says which run, and why")
     if name not in RUNS:
-        raise BenchError(f"unknown metric 'quantus:{name}'", hint=nearest(name, [*RUNS, *REFUSED]))
+        raise BenchError(f"unknown metric 'quantus:{name}'", hint=nearest(name, [*RUNS, *REFUSED], prefix="quantus:"))
     kind = _class(name)
     masked = FAMILY[name] == "localisation"
     return QuantusPlugin(

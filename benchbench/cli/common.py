@@ -23,7 +23,7 @@ from ..remote.run_url import without_secrets
 from ..study.item_text import items
 from .again import is_run, keys_of
 from .output import say, screen
-from .parsing import number
+from .parsing import as_option, number
 from .url_places import META, at_hand, place_of, urls_among
 
 STOPPED = "benchbench: stopped"
@@ -179,12 +179,15 @@ def study_of(
         load_file(each)
     options = {key: items(text) for key, text in listed.items() if text is not None}
     options |= {key: number(text) for key, text in single.items() if text is not None} | overrides
-    if file is not None and is_run(file):
-        return Study(**keys_of(file, options))
-    if file is not None:
-        return Study.from_yaml(file, **options)
-    embedded = {} if "suite" in options else read_yaml(Path(str(files("benchbench") / "default_study.yaml")))
-    return Study(**{**embedded, **options})
+    try:
+        if file is not None and is_run(file):
+            return Study(**keys_of(file, options))
+        if file is not None:
+            return Study.from_yaml(file, **options)
+        embedded = {} if "suite" in options else read_yaml(Path(str(files("benchbench") / "default_study.yaml")))
+        return Study(**{**embedded, **options})
+    except BenchError as error:
+        raise as_option(error, options, file) from None
 
 
 def run_study(

@@ -2,7 +2,25 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection
+
 from ..errors import BenchError
+
+_ITEM = re.compile(r"\{name: ([^,{}]+), (\w+): ([^{}]+)\}")  # as a study file has it, in a hint
+
+
+def as_option(error: BenchError, options: Collection[str], file: object = None) -> BenchError:
+    """The error of a value that an option gave, with the hint's item as the command line spells it: ``name:key=...``.
+
+    Args:
+        options: the keys of the study that options gave.
+        file: the study file, which is not the place of such an error.
+    """
+    where = error.where.removeprefix(f"{file}: ")
+    if re.split(r"[.\[]", where)[0] not in options:
+        return error
+    return type(error)(error.what, where=where, hint=_ITEM.sub(r"\1:\2=\3", error.hint))
 
 
 def labels(text: str | None) -> tuple[str, ...]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 
 from scipy.special import bdtrc
 from torch import Tensor
 
 LARGEST = 25.0  # normalised images stay below 3; 0 .. 255 does not
 CHANCE = 0.05
-FEWEST = 10  # labels; fewer say nothing of accuracy
+FEWEST, ENOUGH = 5, 10  # labels; of fewer than 5, a network that is right on half may well be right on none
 
 
 @dataclass(frozen=True)
@@ -56,11 +57,22 @@ def of_labels(model: str, dataset: str, answers: Sequence[Classified], classes: 
         hint = "If they count from 1, subtract 1" if shifted else "Are they labels of other classes?"
         return [f"{len(beyond):,} {where} are none of the {classes:,} classes of {model} (0 to {classes - 1}). {hint}"]
     right = sum(a.label == a.predicted for a in known)
-    if len(labels) < FEWEST:
+    if not _enough(len(labels), classes):
         return []
     if not right:
         return [f"{model} predicts none {where}. Do labels, weights and preprocessing belong together?"]
-    if float(bdtrc(right - 1, len(labels), 1 / classes)) > CHANCE:
+    if not _above_chance(right, len(labels), classes):
         share = f"{right:,} ({right / len(labels):.0%})"
-        return [f"{model} predicts {share} {where}: no better than chance among {classes:,} classes"]
+        return [f"{model} predicts {share} {where}: not significantly better than chance among {classes:,} classes"]
     return []
+
+
+def _above_chance(right: int, labels: int, classes: int) -> bool:
+    """Whether so many right answers are significantly more than those of guesses among the classes."""
+    return right > 0 and float(bdtrc(right - 1, labels, 1 / classes)) <= CHANCE
+
+
+def _enough(labels: int, classes: int) -> bool:
+    """Whether labels are many, or tell a network from chance that is halfway between chance and always right."""
+    halfway = ceil(labels * (1 + 1 / classes) / 2)
+    return labels >= ENOUGH or (labels >= FEWEST and _above_chance(halfway, labels, classes))

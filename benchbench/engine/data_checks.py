@@ -28,9 +28,9 @@ _ASKED: dict[
     ),
 }
 _HINTS = {
-    "mask": "Give (images, labels, masks), or folder: masks: PATH; or leave the metric out",
-    "box": "Give (images, labels, None, None, boxes), or data with boxes such as voc2012; or leave the metric out",
-    "either": "Give (images, labels, masks), or data with boxes or masks such as voc2012; or leave the metric out",
+    "mask": "Give (images, labels, masks), or folder: masks: PATH; or leave {} out",
+    "box": "Give (images, labels, None, None, boxes), or data with boxes such as voc2012; or leave {} out",
+    "either": "Give (images, labels, masks), or data with boxes or masks such as voc2012; or leave {} out",
 }
 
 
@@ -51,19 +51,27 @@ def refuse_without_truth(study: StudySpec, shards: Sequence[Shard]) -> list[str]
         truth = metric.plugin.reading_of(metric.params).truth
         if truth:
             asking.setdefault(truth if truth in _ASKED else "either", []).append(metric.label)
-    names = join_words(dict.fromkeys(shard.dataset_name for shard in shards))
+    data = list(dict.fromkeys(_title(study, shard.dataset_name) for shard in shards))
+    names, have = join_words(data), "has" if len(data) == 1 else "have"
     lacking = {truth: metrics for truth, metrics in asking.items() if not any(_knows(each, truth) for each in shards)}
     sentences = {
-        truth: f"{join_words(metrics)} needs {_ASKED[truth][0]}, and {names} has none"
+        truth: f"{join_words(metrics)} need{'s' * (len(metrics) == 1)} {_ASKED[truth][0]}, and {names} {have} none"
         for truth, metrics in lacking.items()
     }
     if lacking and (not study.suite or lacking.keys() == asking.keys()):
         truth = "either" if study.suite and "either" in lacking else next(iter(lacking))
         others = list(_with_boxes(study, shards)) if truth == "mask" else []
-        hint = f"The data have boxes, which {join_words(others)} takes" if others else _HINTS[truth]
+        takes = "takes" if len(others) == 1 else "take"
+        leave = "the metric" if len(lacking[truth]) == 1 else "these metrics"
+        hint = f"The data have boxes, which {join_words(others)} {takes}" if others else _HINTS[truth].format(leave)
         raise BenchError(sentences[truth], where="metrics", hint=hint)
     suite = study.suite.plugin.name if study.suite else ""
     return [f"suite {suite}: {sentence}: not applicable" for sentence in sentences.values()]
+
+
+def _title(study: StudySpec, name: str) -> str:
+    """The name in reports of data that tables call ``name``: without the path that a label has."""
+    return next((choice.title for choice in study.datasets if choice.label == name), name)
 
 
 def _with_boxes(study: StudySpec, shards: Sequence[Shard]) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """What a study still has to compute, before anything runs: cells, shards, rows, forwards, and pieces to be timed.
 
-Forwards are counted by what methods and metrics ask for. What is saved where pictures or maps are equal is not known
+Forwards are counted by what methods and metrics ask for, with the one that all methods share and the one that scores
+the image itself. What is saved where pictures or maps are equal is not known
 before they are made, and of some methods (those that look for something) only a typical number is.
 """
 
@@ -26,7 +27,11 @@ from .time_left import Piece
 _COUNTS = ("masks", "samples", "steps", "evaluations", "designs", "draws")  # parameters that say how often
 _LOOKS, _PICTURES, _BEHIND = 10, 500, 0.3  # of a method that says none; what a pass behind a layer is of a forward
 _BACKWARD = 2.0  # forwards
-_CAPTURE, _PER_MAP, _PER_SCORE = 1.5, 0.05, 0.02  # forwards' worth: image and capture; a map, a score of an image
+_CAPTURE, _PER_MAP, _PER_SCORE = (
+    1.5,
+    0.05,
+    0.02,
+)  # forwards' worth: image and capture (a forward); a map, a score of an image
 _CHECKED, _READINGS = 64, 6  # images and passes of the check of a network's input
 _SECONDS_PER_ROW = 5e-5
 _OF_IMAGES = (Filled, Random, Region)  # pictures that are the same for every map
@@ -227,7 +232,7 @@ def _piece(lacking: MissingCells, task: Task, sweep: int, speed: float, sums: _S
 
 def _per_image(lacking: MissingCells, channels: Mapping[str, int]) -> _PerImage:
     by_method: dict[str, float] = {}
-    forwards, other = 0.0, _CAPTURE if lacking.maps else 0.2
+    forwards, other = (1.0, _CAPTURE - 1) if lacking.maps else (0.0, 0.2)
     if any("gradient" in cell.method.needs for cell in lacking.maps):
         other += _BACKWARD
     for cell in lacking.maps:
@@ -246,7 +251,7 @@ def _asked(cell: MapCell, channels: Mapping[str, int]) -> Asked:
 
 
 def _scored(cells: Sequence[MetricCell]) -> tuple[float, dict[str, float]]:
-    """How many pictures of an image the metrics have scored, each once for a map; and by metric, its new ones."""
+    """How many pictures of an image are scored, itself and each of the metrics' once; and by metric, its new ones."""
     by_metric: dict[str, float] = {}
     probes = {cell.metric: frozenset(map(canonical, probes_of(cell.metric))) - {Whole()} for cell in cells}
     asked: set[tuple[str, Probe]] = set()
@@ -254,7 +259,7 @@ def _scored(cells: Sequence[MetricCell]) -> tuple[float, dict[str, float]]:
         fresh = {("" if isinstance(p, _OF_IMAGES) else cell.maps.name, p) for p in probes[cell.metric]} - asked
         _add(by_metric, cell.metric.title, len(fresh))
         asked |= fresh
-    return len(asked) + float(bool(asked)), by_metric
+    return len(asked) + float(bool(cells)), by_metric
 
 
 def _add(counts: dict[str, float], name: str, more: float) -> None:

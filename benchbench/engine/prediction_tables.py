@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..errors import safe
 from ..study.plan import Shard
@@ -26,6 +26,14 @@ class ShardAnswers:
         """Samples with an answer, of networks whose classes are those of the labels."""
         if not self.shard.model.settings["scored"]:
             yield from (entry for entry in self.samples.values() if not entry["reason"])
+
+
+@dataclass(eq=False)
+class _Picture:
+    """The labels of one picture, and the most likely classes."""
+
+    labels: set[int] = field(default_factory=set)
+    predicted: set[int] = field(default_factory=set)
 
 
 def photo_rows(answers: Sequence[ShardAnswers], place: Callable[[str], str]) -> Iterator[Row]:
@@ -56,8 +64,11 @@ def photo_rows(answers: Sequence[ShardAnswers], place: Callable[[str], str]) -> 
 def accuracy(answers: Sequence[ShardAnswers]) -> list[Row]:
     """Per model and dataset how often the most likely class was the label: a check of weights and preprocessing.
 
-    ``readings``: how often it would be, were the classes numbered in the dataset's other ways.
+    ``readings``: how often it would be, were the classes numbered in the dataset's other ways. ``pictures``: where a
+    picture is several samples of one group with different labels, how many pictures are labelled, how many have several
+    labels, and on how many the most likely class is one of their labels.
     """
+    pictures: dict[tuple[str, str], dict[str, _Picture]] = {}
     rows: dict[tuple[str, str], Row] = {}
     for shard_answers in answers:
         others = getattr(shard_answers.shard.dataset, "readings", {})
@@ -69,8 +80,17 @@ def accuracy(answers: Sequence[ShardAnswers]) -> list[Row]:
             if entry["label"] is not None:
                 row["right"] += entry["predicted"] == entry["label"]
                 row["labelled"] += 1
+                if entry.get("picture") and entry.get("group") is not None:  # an ungrouped copy is another picture
+                    picture = pictures.setdefault(shard_answers.place, {}).setdefault(entry["picture"], _Picture())
+                    picture.labels.add(entry["label"])
+                    picture.predicted.add(entry["predicted"])
                 for name, labels in others.items():
                     row["readings"][name] += entry["predicted"] == labels.get(entry["label"])
+    for place, of_place in pictures.items():
+        several = sum(len(picture.labels) > 1 for picture in of_place.values())
+        if several:
+            right = sum(bool(picture.labels & picture.predicted) for picture in of_place.values())
+            rows[place]["pictures"] = {"labelled": len(of_place), "several": several, "right": right}
     return list(rows.values())
 
 

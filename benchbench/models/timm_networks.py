@@ -58,10 +58,12 @@ def _known_name(name: str) -> str:
     bare, dot, tag = name.partition(".")
     spelled = meant(bare, timm.list_models())
     if len(spelled) != 1:
-        raise BenchError(f"unknown model 'timm:{name}'", hint=nearest(bare, timm.list_models(), most=5))
+        raise BenchError(f"unknown model 'timm:{name}'", hint=nearest(bare, timm.list_models(), most=5, prefix="timm:"))
     tags = [each.partition(".")[2] for each in timm.list_pretrained(f"{spelled[0]}.*")]
     if dot and tag not in tags:
-        raise BenchError(f"timm's {spelled[0]} has no weights {tag!r}", hint=nearest(tag, tags))
+        raise BenchError(
+            f"timm's {spelled[0]} has no weights {tag!r}", hint=nearest(tag, tags, prefix=f"timm:{spelled[0]}.")
+        )
     return f"{spelled[0]}.{tag}" if dot else spelled[0]
 
 

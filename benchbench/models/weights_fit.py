@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from ..errors import BenchError
-from ..formatting import join_words
+from ..formatting import join_words, plural
 from .renamed_weights import current_names
 
 # what DataParallel, torch.compile, Lightning modules and training code put in front of a network's names
@@ -136,23 +136,24 @@ def mismatch(fit: WeightsFit, network: nn.Module) -> str:
     wanted = network.state_dict()
     spare = [*fit.spare, *fit.outside] if fit.lacks else fit.spare
     parts = [
-        _listed("it lacks", fit.lacks),
-        _listed("it has more", spare),
+        _listed("the file lacks", fit.lacks),
+        _listed("the file has", spare, ", which the network lacks"),
         _shapes(fit.wrong, fit.weights, wanted),
     ]
     return "; ".join(filter(None, parts))
 
 
-def _listed(what: str, names: tuple[str, ...] | list[str]) -> str:
+def _listed(what: str, names: tuple[str, ...] | list[str], end: str = "") -> str:
     if not names:
         return ""
     more = f" and {len(names) - 2} more" if len(names) > 2 else ""
-    return f"{what} {', '.join(names[:2])}{more}"
+    return f"{what} {', '.join(names[:2])}{more}{end}"
 
 
 def _shapes(names: tuple[str, ...], weights: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
     if not names:
         return ""
     first = names[0]
-    more = f", and {len(names) - 1} more shapes differ" if len(names) > 1 else ""
-    return f"its {first} is {tuple(weights[first].shape)}, where {tuple(wanted[first].shape)} is needed{more}"
+    others = len(names) - 1
+    more = f", and {plural(others, 'more shape')} differ{'s' * (others == 1)}" if others else ""
+    return f"{first} is {tuple(weights[first].shape)} in the file and {tuple(wanted[first].shape)} in the network{more}"

@@ -113,16 +113,22 @@ def _tensors(output: Any, steps: tuple[tuple[str, Any], ...] = ()) -> Iterator[t
 
 
 def _taken(output: Any, place: _Place) -> str:
-    kind = type(output).__name__
     named = place.steps[-1][1] in NAMES
-    return f"The network returns a {kind}: its {'' if named else 'first '}tensor {place} is taken as the logits"
+    return f"The network returns {_kind(output)}: its {'' if named else 'first '}tensor {place} is taken as the logits"
+
+
+def _kind(output: Any) -> str:
+    """``a tuple``; of a class of the user's or of a library's ``a tuple of the class Answers``."""
+    kinds = {"dictionary": Mapping, "tuple": tuple, "list": list}
+    kind = next((name for name, each in kinds.items() if isinstance(output, each)), "record")
+    known = type(output) in (dict, tuple, list)
+    return f"a {kind}" if known else f"a {kind} of the class {type(output).__name__}"
 
 
 def _binary(halves: int) -> str:
     pair = "(-z, z)" if halves == 1 else "(-z/2, z/2)"
     return (
-        f"The network returns one logit z: classes 0 and 1 get the logits {pair}, so that class 1 has the probability "
-        "sigmoid(z), and class 0 the rest"
+        f"The network returns one logit z: classes 0 and 1 get {pair}, so that class 1 has the probability sigmoid(z)"
     )
 
 

@@ -235,7 +235,9 @@ def model(name: str, *, title: str = "", paper: str = "") -> Callable[[F], F]:
     return _adder(MODELS, lambda f: _titled(ModelPlugin(name, f, paper, title)))
 
 
-def dataset(name: str, *, needs: str | Iterable[str] = (), title: str = "", paper: str = "") -> Callable[[F], F]:
+def dataset(
+    name: str, *, needs: str | Iterable[str] = (), title: str = "", paper: str = "", source: str = ""
+) -> Callable[[F], F]:
     """Register a data set: a function that returns a Dataset, tensors, or a list of photographs.
 
     Args:
@@ -243,6 +245,8 @@ def dataset(name: str, *, needs: str | Iterable[str] = (), title: str = "", pape
         needs: ``model`` if the function's first argument is the network's ModelSpec: the data are made for a network.
         title: the data's name in reports; the name if not given. ``{root}`` stands for the parameter root's last part.
         paper: where the data were published.
+        source: what to download, from where, and how the folder must look, in sentences. An error says it where a
+            required parameter is missing.
 
     Returns:
         A decorator that registers the function and returns it unchanged.
@@ -256,10 +260,9 @@ def dataset(name: str, *, needs: str | Iterable[str] = (), title: str = "", pape
         ...     \"\"\"Two images of noise.\"\"\"
         ...     return torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(seed)), [0, 1]
     """
-    check_fields(f"dataset {name}", {"title": title, "paper": paper}, {})
-    return _adder(
-        DATASETS, lambda f: _titled(DatasetPlugin(name, f, paper, title, word_set(needs, f"dataset {name}", "need")))
-    )
+    check_fields(f"dataset {name}", {"title": title, "paper": paper, "source": source}, {})
+    words = word_set(needs, f"dataset {name}", "need")
+    return _adder(DATASETS, lambda f: _titled(DatasetPlugin(name, f, paper, title, words, source)))
 
 
 def suite(

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter, ValidationError
 
 from ..errors import BenchError
+from ..formatting import join_words
 from ..paths import expanded
 
 
@@ -58,3 +59,18 @@ def _type_name(kind: Any) -> str:
     if kind is type(None):
         return "none"
     return kind.__name__ if isinstance(kind, type) else str(kind).replace("typing.", "")
+
+
+def named_value(name: str, value: Any) -> str:
+    """A parameter in a display name: ``steps=4``; the value alone where it has the name in it: ``signed``."""
+    shown = shown_value(value)
+    return shown if shown.startswith(name) else f"{name}={shown}"
+
+
+def shown_value(value: Any) -> str:
+    """A parameter's value in a display name."""
+    if isinstance(value, Path) or (isinstance(value, str) and "/" in value):
+        return Path(value).name
+    if isinstance(value, tuple) and value and all(isinstance(part, str) for part in value):
+        return join_words(value)
+    return value.display_name if hasattr(value, "display_name") else str(value)

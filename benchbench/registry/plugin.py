@@ -14,10 +14,11 @@ from typing import Any
 
 from ..digests import source_digest
 from ..errors import BenchError, nearest, raised, safe
-from ..formatting import join_words, with_score
+from ..formatting import with_score
 from ..vocabulary import LOGIT
 from . import method_score
 from .parameter import Parameter as Parameter
+from .parameter import named_value, shown_value
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,11 @@ class Plugin:
     function: Callable[..., Any]
     paper: str = ""
     title: str = ""
+
+    @property
+    def advice(self) -> str:
+        """What an error says besides where a required parameter is missing."""
+        return ""
 
     @property
     def summary(self) -> str:
@@ -81,9 +87,9 @@ class Plugin:
                 raise BenchError(f"{self.name} has no parameter {key!r}", hint=hint)
         missing = [p.name for p in known.values() if p.required and p.name not in arguments]
         if missing:
-            raise BenchError(
-                f"{self.name} needs {' and '.join(missing)}", hint=f"Use {{name: {self.name}, {missing[0]}: ...}}"
-            )
+            value = "PATH" if known[missing[0]].type is Path else "..."
+            hint = ". ".join(filter(None, [f"Use {{name: {self.name}, {missing[0]}: {value}}}", self.advice]))
+            raise BenchError(f"{self.name} needs {' and '.join(missing)}", hint=hint)
         return {k: p.check(arguments[k]) if k in arguments else p.default for k, p in known.items()}
 
     def label(self, params: Mapping[str, Any]) -> str:
@@ -101,26 +107,13 @@ class Plugin:
         known = self.parameters
         fields_of_title = {name for _, name, _, _ in Formatter().parse(self.title) if name}
         title = (
-            self.title.format_map({key: _shown(params[key]) for key in fields_of_title}) if self.title else self.name
+            self.title.format_map({key: shown_value(params[key]) for key in fields_of_title})
+            if self.title
+            else self.name
         )
         shown = {k: v for k, v in sorted(params.items()) if k in known and k not in fields_of_title}
-        differing = [_named(k, v) for k, v in shown.items() if v != known[k].default and not isinstance(v, Path)]
+        differing = [named_value(k, v) for k, v in shown.items() if v != known[k].default and not isinstance(v, Path)]
         return safe(f"{title} ({', '.join(differing)})" if differing else title)
-
-
-def _named(name: str, value: Any) -> str:
-    """A parameter in a display name: ``steps=4``; the value alone where it has the name in it: ``signed``."""
-    shown = _shown(value)
-    return shown if shown.startswith(name) else f"{name}={shown}"
-
-
-def _shown(value: Any) -> str:
-    """A parameter's value in a display name."""
-    if isinstance(value, Path) or (isinstance(value, str) and "/" in value):
-        return Path(value).name
-    if isinstance(value, tuple) and value and all(isinstance(part, str) for part in value):
-        return join_words(value)
-    return value.display_name if hasattr(value, "display_name") else str(value)
 
 
 _OF = "of"  # the parameter that takes a method
@@ -328,3 +321,8 @@ class DatasetPlugin(Plugin):
     """A function that returns a Dataset; one that needs "model" is given the ModelSpec as its first argument."""
 
     needs: frozenset[str] = frozenset()
+    source: str = ""  # what to download, from where, and how the folder must look
+
+    @property
+    def advice(self) -> str:
+        return self.source

@@ -148,12 +148,19 @@ class _Device(_Shape):
     threads: int | None = None
 
 
+class _Pictures(_Shape):
+    labelled: Count
+    several: Count
+    right: Count
+
+
 class _Accuracy(_Shape):
     model: str
     dataset: str
     right: Count
     labelled: Count
     readings: dict[str, Count] = {}
+    pictures: _Pictures | None = None
 
 
 class _Batch(_Shape):

@@ -149,6 +149,7 @@ def _answered(record: Record) -> dict[tuple[str, str], set[str]]:
 
 def _sum(entry: Info, other: Info) -> dict[str, Any]:
     total = {**entry, **{key: entry[key] + other[key] for key in ("right", "labelled")}}
+    total.pop("pictures", None)  # the two runs may have the labels of one picture in parts
     readings = entry.get("readings", {})
     if readings:
         total["readings"] = {name: count + other.get("readings", {}).get(name, 0) for name, count in readings.items()}

@@ -66,7 +66,7 @@ class LibraryFamily:
         for known in meant(name, reasons):
             raise BenchError(f"{prefix}:{known} is refused: {reasons[known]}", where="methods")
         message = f"unknown method '{prefix}:{name}' of {self.library.title} {self.library.version}"
-        raise BenchError(message, hint=nearest(name, kinds))
+        raise BenchError(message, hint=nearest(name, kinds, prefix=f"{prefix}:"))
 
     def register(self, summary: str) -> None:
         """Make ``prefix:NAME`` a method of studies; ``summary``: for listings."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -167,10 +168,26 @@ def _clear(marked: Marked, contest: Contest) -> bool:
     return bool(against.worse) and not against.level and not against.better
 
 
+def labels_of_pictures(row: Mapping[str, Any]) -> str:
+    """How many pictures have several labels, of which one at most can be predicted; empty where none has.
+
+    Args:
+        row: an entry of run.json's accuracy.
+    """
+    pictures = row.get("pictures")
+    if not pictures:
+        return ""
+    return (
+        f"{pictures['several']:,} of the {plural(pictures['labelled'], 'picture')} have several labels, and the "
+        f"predicted class is one of a picture's labels in {pictures['right']:,} of {pictures['labelled']:,}"
+    )
+
+
 def accuracy(board: Board) -> list[str]:
     """Per network and data set: how many labelled images the network gets right."""
     return [
-        f"{row['model']}: {row['right']} of {row['labelled']} correct on {row['dataset']}"
+        f"{row['model']}: {row['right']} of {row['labelled']} {'labels ' if labels_of_pictures(row) else ''}"
+        f"correct on {row['dataset']}{'; ' if labels_of_pictures(row) else ''}{labels_of_pictures(row)}"
         for row in board.record.info.get("accuracy", ())
         if row["labelled"]
     ]

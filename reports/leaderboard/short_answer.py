@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from ...formatting import plural
+from ...formatting import join_some, plural
 from ...results.unfinished import caution_of
 from ...stats import DECIMALS, QUALITY
 from ..number_format import fixed, merged, share
 from . import summary
 from .answer import COMPARISON, Answer
+from .findings import labels_of_pictures
 from .footnotes import Remark, over_settings
 from .marks import Marked
 from .stability import stability_text
@@ -107,7 +108,23 @@ def _accuracy(row: Mapping[str, Any]) -> str:
         return f"no label that it knows in {row['dataset']}"
     right, labelled = int(row["right"]), int(row["labelled"])
     other = "".join(f"; {count} with classes: {name}" for name, count in row.get("readings", {}).items())
-    return f"{right:,} of {labelled:,} ({share(right / labelled)}{other}) on {row['dataset']}"
+    several = labels_of_pictures(row)
+    what = " labels" if several else ""
+    more = f"; {several}" if several else ""
+    return f"{right:,} of {labelled:,}{what} ({share(right / labelled)}{other}) on {row['dataset']}{more}"
+
+
+def network_notes(info: Mapping[str, Any]) -> list[str]:
+    """What is taken or left out of networks: a part of the output, a prefix. Networks with equal notes share a line.
+
+    Args:
+        info: run.json, with the names to show.
+    """
+    names: dict[str, list[str]] = {}
+    for model in info["models"]:
+        if model.get("note"):
+            names.setdefault(model["note"], []).append(model["name"])
+    return [f"{join_some(known, MOST_NOTES)}: {note}" for note, known in names.items()]
 
 
 def first_failure(marked: Marked) -> str:

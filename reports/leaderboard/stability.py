@@ -12,7 +12,9 @@ MOST = 3  # cases, and pairs of a case, that the sentence names
 
 
 def stability_text(cases: Sequence[OrderCase], brief: bool = False) -> str:
-    """``The order of the rest stays in 8 of 9 cases in which ...``; empty without a case.
+    """``The order of the rest stays in 8 of 9 cases in which ...``; empty where no case leaves a method out.
+
+    Of two methods none can be left out: there is no rest, whatever controls are added.
 
     Args:
         brief: in one line of a terminal.
@@ -22,7 +24,7 @@ def stability_text(cases: Sequence[OrderCase], brief: bool = False) -> str:
         >>> stability_text([OrderCase("without", "cam", 1, (), "a"), OrderCase("with", "random", 1, (), "a")], True)
         'The order of the rest stays in 2 of 2 changes of one method.'
     """
-    if not cases:
+    if not any(case.change == "without" for case in cases):
         return ""
     stays = sum(case.stays for case in cases)
     if brief:

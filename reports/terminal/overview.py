@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -15,14 +15,14 @@ from ..leaderboard.family_legend import legend, title
 from ..leaderboard.family_tables import family_tables
 from ..leaderboard.marks import Marked
 from ..leaderboard.score_text import score_text
-from ..leaderboard.short_answer import accuracy, answer, missing
+from ..leaderboard.short_answer import accuracy, answer, missing, network_notes
 from ..leaderboard.summary import loud
 from .families import drawn
 from .full_tables import FullTables
 from .twins import twins_added, twins_text
 from .verdicts import SuiteOverview
 
-MOST_LINES = 4  # of warnings
+MOST_LINES = 4  # of warnings, and of notes on networks
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,8 +50,15 @@ class Overview:
             yield Text("Leaderboard of the run's metrics: the report, or --verbose.", style="dim")
         else:
             yield from self._leaderboard(options.max_width)
-        yield from (Text(one_line(text)) for text in accuracy(self.marked.board.record.info))
-        yield from self._warnings(console, options.max_width)
+        info = self.marked.board.record.info
+        yield from (Text(one_line(text)) for text in accuracy(info))
+        notes, warnings = [Text(one_line(text)) for text in network_notes(info)], self._warnings()
+        if not self.verbose:
+            width = options.max_width
+            notes = _few(notes, MOST_LINES // 2, console, width, "more note")
+            left = MOST_LINES - sum(len(text.wrap(console, width)) for text in notes)
+            warnings = _few(warnings, left, console, width, "more warning")
+        yield from (*notes, *warnings)
 
     def _leaderboard(self, width: int) -> Iterator[RenderableType]:
         for place, sentence in enumerate(answer(self.marked)):
@@ -64,18 +71,25 @@ class Overview:
         if scores := score_text(self.marked.board):
             yield Text(one_line(scores))
 
-    def _warnings(self, console: Console, width: int) -> Iterator[Text]:
-        """The warnings, as many as fit in a few lines; without those that the tables above have as footnotes."""
+    def _warnings(self) -> list[Text]:
+        """The warnings, without those that the tables above have as footnotes."""
         board, suite = self.marked.board, self.marked.board.suite
         warnings = loud(board, suite.footnoted if suite and not self.verbose else board.footnoted)
-        texts = [Text(f"Warning: {one_line(text)}", style="yellow") for text in warnings]
-        lines = 0
-        for place, text in enumerate(texts):
-            lines += len(text.wrap(console, width))
-            if place and lines > MOST_LINES and not self.verbose:
-                yield Text(f"{plural(len(texts) - place, 'more warning')}: see the report", style="yellow")
-                return
-            yield text
+        return [Text(f"Warning: {one_line(text)}", style="yellow") for text in warnings]
+
+
+def _few(texts: Sequence[Text], most: int, console: Console, width: int, more: str) -> list[Text]:
+    """The first, and as many others as fit in so many lines; then how many are left out.
+
+    Args:
+        more: what one of those that are left out is.
+    """
+    lines = 0
+    for place, text in enumerate(texts):
+        lines += len(text.wrap(console, width))
+        if place and lines > most:
+            return [*texts[:place], Text(f"{plural(len(texts) - place, more)}: see the report", style=text.style)]
+    return list(texts)
 
 
 def _tables(marked: Marked, width: int) -> Iterator[RenderableType]:

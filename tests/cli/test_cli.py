@@ -125,6 +125,7 @@ def test_options_override_the_file(place: Path) -> None:
             "target: class 1000 is not one of the 1000 classes",
         ),
         (["run", "study.yaml", "--datasets", "folder:root=nowhere", "--out", "new"], "nowhere"),
+        (["run", "study.yaml", "--datasets", "voc2012"], "Use voc2012:root=PATH. Download VOCtrainval_11-May-2012.tar"),
         (["run", "study.yaml", "--plugin", "absent.py"], "no file 'absent.py'"),
         (["report", "nowhere"], "nowhere is not the folder of a finished run"),
         (["report", "{run}", "--format", "latex", "--style", "ful"], "unknown style 'ful'. Did you mean 'full'"),

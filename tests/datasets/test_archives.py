@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from benchbench.cli.parsing import as_option
 from benchbench.datasets.archives.archive import imagenet_index
 from benchbench.datasets.sources.file_dataset import Files
 from benchbench.errors import BenchError
@@ -62,6 +63,26 @@ def test_imagenet_by_its_development_kit(tmp_path: Path) -> None:
     assert not data.masked
     layouts.xml(tmp_path / "ILSVRC2012_bbox_val_v3/val/ILSVRC2012_val_00000003.xml", [(CAT, (0, 0, 4, 4), False)])
     assert boxes(dataset_called("imagenet", root=tmp_path)[2]) is None, "boxes of other classes alone"
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_imagenet_whose_archive_has_no_folder(beside: bool, tmp_path: Path) -> None:
+    """Images in the root, the kit there too or beside it; the boxes in val, as their archive has them."""
+    layouts.imagenet_devkit(tmp_path)
+    root = tmp_path / "ILSVRC2012_img_val"
+    if not beside:
+        for image in sorted(root.iterdir()):
+            image.rename(tmp_path / image.name)
+        root.rmdir()
+        root = tmp_path
+    shutil.move(tmp_path / "ILSVRC2012_bbox_val_v3" / "val", tmp_path / "val")
+    samples = by_id(dataset_called("imagenet", root=root))
+    assert [sample.label for sample in samples.values()] == [207, 281, 0]
+    assert [boxes(sample) for sample in samples.values()] == [[[2, 3, 12, 9]], [[5, 5, 20, 15], [1, 1, 3, 3]], None]
+    for image in root.glob("*.JPEG"):
+        image.unlink()
+    with pytest.raises(BenchError, match=r"ILSVRC2012_img_val is not there.*or the images in ROOT itself"):
+        dataset_called("imagenet", root=root)
 
 
 def test_imagenet_in_class_folders_with_boxes_elsewhere(tmp_path: Path) -> None:
@@ -330,6 +351,45 @@ def test_an_empty_folder_says_what_to_download_and_how_it_must_look(name: str, t
         assert "Download " in text
         assert "https://" in text or "http://" in text
         assert "ROOT" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "words"),
+    [
+        *((name, "root", ["Download ", "://", "ROOT"]) for name in (*LAYOUTS, "imagenette", "imagewoof", "imagenet_s")),
+        ("huggingface", "root", ["load_dataset", "save_to_disk"]),
+        ("folder", "root", ["a folder of photographs"]),
+        ("csv", "table", ["file, and any of label, mask"]),
+    ],
+)
+def test_a_missing_root_says_what_the_data_are(name: str, key: str, words: list[str]) -> None:
+    """In the form of a study file, and of the command line where an option gave it."""
+    with pytest.raises(BenchError) as caught:
+        DATASETS[name].bind({})
+    error = caught.value.at("datasets[0]")
+    assert f"{name} needs {key}. Use {{name: {name}, {key}: PATH}}. " in str(error)
+    assert f"Use {name}:{key}=PATH. " in str(as_option(error, ["datasets"]))
+    assert str(as_option(error, ["models"])) == str(error)
+    assert all(word in str(error) for word in words)
+
+
+def test_every_data_set_with_a_path_says_what_it_is() -> None:
+    silent = [each for each in DATASETS.names() if "root" in DATASETS[each].required and not DATASETS[each].source]
+    assert not silent
+
+
+@pytest.mark.parametrize(
+    ("inner", "whole"),
+    [
+        ("root", "datasets: d.root: no"),
+        ("parts[0]", "datasets: d.parts[0]: no"),
+        ("t.csv line 3", "datasets: d: t.csv line 3: no"),
+        ("a/meta.mat", "datasets: d: a/meta.mat: no"),
+        ("", "datasets: d: no"),
+    ],
+)
+def test_a_place_in_a_place(inner: str, whole: str) -> None:
+    assert str(BenchError("no", where=inner).at("datasets: d")) == whole
 
 
 @pytest.mark.parametrize("name", LAYOUTS)

@@ -177,3 +177,13 @@ def test_a_run_on_voc_says_what_was_done(tmp_path: Path) -> None:
     assert record.photos["object_share"].notna().all()
     run(StudySpec(**keys, metrics=["pointing_game"], target="0-1"), tmp_path / "score")
     assert not any("its 20 classes" in text for text in Record.load(tmp_path / "score").info["warnings"])
+
+
+@pytest.mark.parametrize(
+    ("names", "start"),
+    [(("cat", "dog"), "the network's class of the same name; in the data, their order"), ((), "their")],
+)
+def test_the_rule_of_labels_is_the_one_that_counts(names: tuple[str, ...], start: str, tmp_path: Path) -> None:
+    items = [Item(str(i), tmp_path / f"{i}.png", i) for i in range(2)]
+    data = on_outputs(Files("d", items, {"labels": "their order"}, class_names=("cat", "dog")), names, 2, "net")
+    assert data.about["labels"].startswith(start)

@@ -115,9 +115,9 @@ def test_what_would_crash_or_mislead_is_refused_before_anything_runs(name: str) 
 
 
 def test_names_and_parameters_are_checked() -> None:
-    with pytest.raises(BenchError, match=r"unknown metric 'quantus:Sparsness'.*Sparseness"):
+    with pytest.raises(BenchError, match=r"unknown metric 'quantus:Sparsness'.*'quantus:Sparseness'"):
         read_metric("quantus:Sparsness")
-    with pytest.raises(BenchError, match="unknown metric 'captum:infidelty'"):
+    with pytest.raises(BenchError, match=r"unknown metric 'captum:infidelty'\. Did you mean 'captum:infidelity'"):
         read_metric("captum:infidelty")
     with pytest.raises(BenchError, match="has no parameter 'runs'"):
         read_metric({"name": "quantus:FaithfulnessCorrelation", "runs": 3})

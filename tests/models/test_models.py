@@ -257,11 +257,11 @@ MAKE: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "other": (
         lambda path: torch.save(torch.nn.Linear(2, 2).state_dict(), path),
-        r"does not fit mobilenet_v2: it lacks features\.0\.0\.weight, \S+ and \d+ more; it has more weight, bias",
+        r"mobilenet_v2: the file lacks features\.0\.0\.weight, \S+ and \d+ more; the file has weight, bias, which the ",
     ),
     "shape": (
         lambda path: torch.save({**state(), "features.0.0.weight": torch.zeros(32, 1, 3, 3)}, path),
-        r"its features\.0\.0\.weight is \(32, 1, 3, 3\), where \(32, 3, 3, 3\) is needed",
+        r"features\.0\.0\.weight is \(32, 1, 3, 3\) in the file and \(32, 3, 3, 3\) in the network",
     ),
     "classes": (
         lambda path: torch.save(state(), path),

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import benchbench as bb
+from benchbench.engine.cautions import Classified, of_labels
 from benchbench.engine.progress import Silent
 from benchbench.network.assumptions import broken_promises
 from benchbench.testing.method_contract import Small, seeded
@@ -179,7 +180,7 @@ def test_labels_that_are_never_or_hardly_right(tmp_path: Path) -> None:
     often = torch.where(torch.arange(24) < 12, right, wrong)
     for name, labels, words in (
         ("never", wrong, ["net predicts none of 24 labels of d"]),
-        ("hardly", hardly, ["no better than chance among 7 classes"]),
+        ("hardly", hardly, ["not significantly better than chance among 7 classes"]),
         ("often", often, []),
         ("right", right, []),
     ):
@@ -188,6 +189,26 @@ def test_labels_that_are_never_or_hardly_right(tmp_path: Path) -> None:
             assert any(word in warning for warning in heard), (name, heard)
             assert any(word in warning for warning in done.record.info["warnings"])
         assert words or not heard, (name, heard)
+
+
+@pytest.mark.parametrize(
+    ("labels", "right", "classes", "words"),
+    [
+        (7, 1, 7, "1 (14%) of 7 labels of d: not significantly better than chance among 7 classes"),
+        (7, 4, 7, ""),
+        (4, 0, 7, ""),  # too few to tell
+        (5, 0, 1000, "predicts none of 5 labels"),
+        (5, 1, 1000, ""),
+        (9, 3, 2, ""),  # of two classes, 7 of 9 would not be significant
+        (10, 0, 2, "predicts none of 10 labels"),
+        (16, 8, 2, "8 (50%) of 16 labels of d: not significantly"),
+        (16, 12, 2, ""),
+    ],
+)
+def test_chance_is_judged_where_there_are_enough_labels(labels: int, right: int, classes: int, words: str) -> None:
+    answers = [Classified(0, 0 if i < right else 1) for i in range(labels)]
+    heard = of_labels("net", "d", answers, classes)
+    assert [words in sentence for sentence in heard] == [True] * bool(words), heard
 
 
 def test_images_of_0_to_255(images: Tensor, tmp_path: Path) -> None:
@@ -227,6 +248,23 @@ class Scans:
 
     def fingerprint(self, index: int) -> str:
         return str(index)
+
+
+@pytest.mark.parametrize(
+    ("metrics", "message"),
+    [
+        (["iou"], r"iou@held-out-255 needs masks, and d has none\..* leave the metric out"),
+        (
+            ["iou", "pxap"],
+            r"iou@held-out-255 and pxap@wsol-1000 need masks, and d has none\..* leave these metrics out",
+        ),
+    ],
+)
+def test_several_metrics_without_truth_are_named_in_one_sentence(
+    metrics: list[str], message: str, images: Tensor, tmp_path: Path
+) -> None:
+    with pytest.raises(bb.BenchError, match=message):
+        run(seeded(Small), (images, [0] * 6), tmp_path, metrics=metrics)
 
 
 def test_a_dataset_that_does_not_say_is_read(tmp_path: Path) -> None:

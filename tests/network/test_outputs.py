@@ -55,14 +55,17 @@ def returning(read: Read, classes: int = 7) -> Returning:
 
 
 FORMS: dict[str, tuple[Read, str]] = {
-    "record": (lambda z: Record(z), "The network returns a Record: its tensor output.logits is taken as the logits"),
+    "record": (
+        lambda z: Record(z),
+        "The network returns a record of the class Record: its tensor output.logits is taken as the logits",
+    ),
     "model output": (
         lambda z: ModelOutput(loss=z.sum(), logits=z, hidden_states=(z,)),
-        "The network returns a ModelOutput: its tensor output['logits'] is taken as the logits",
+        "The network returns a dictionary of the class ModelOutput: its tensor output['logits'] is taken as the logits",
     ),
     "out": (
         lambda z: {"aux": z * 2, "out": z},
-        "The network returns a dict: its tensor output['out'] is taken as the logits",
+        "The network returns a dictionary: its tensor output['out'] is taken as the logits",
     ),
     "tuple": (
         lambda z: (z, z * 2),
@@ -75,7 +78,7 @@ FORMS: dict[str, tuple[Read, str]] = {
     ),
     "nested": (
         lambda z: {"head": [{"scores": z}]},
-        "The network returns a dict: its first tensor output['head'][0]['scores'] is taken as the logits",
+        "The network returns a dictionary: its first tensor output['head'][0]['scores'] is taken as the logits",
     ),
 }
 

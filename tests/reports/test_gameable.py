@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from torch import Tensor
 
@@ -133,16 +134,21 @@ def test_a_control_as_good_as_the_best_is_no_pass(controls: dict[str, float], ch
     assert across.unbeaten == ("passes in 1 of 2; a control ties with the best in 1" if "tie" in check else "passes")
 
 
+def lose(rows: pd.DataFrame, which: pd.Series[bool], status: str) -> None:
+    for column, value in {"value": float("nan"), "status": status, "reason": "no masks"}.items():
+        rows.loc[which, column] = value
+
+
 def test_why_there_is_no_best_is_said(tmp_path: Path) -> None:
     record = fake_record(tmp_path, Fake(methods=("gradcam", "scorecam"), layers=("a",), quality=("deletion",)))
     rows = record.results.copy()
     scored = rows["metric"] == "deletion"
     none, half = rows.copy(), rows.copy()
-    none.loc[scored, ["value", "status", "reason"]] = [float("nan"), "not_applicable", "no masks"]
+    lose(none, scored, "not_applicable")
     first, second = sorted(rows["sample"].dropna().unique())[:2]
     for method, sample in (("gradcam", first), ("scorecam", second)):
         lost = scored & (rows["method"] == method) & (rows["sample"] == sample)
-        half.loc[lost, ["value", "status", "reason"]] = [float("nan"), "failed", "broken"]
+        lose(half, lost, "failed")
     expected = ("no method has a value: see Missing values and map health", "no two methods have means over the same")
     for results, why in zip((none, half), expected, strict=True):
         marked = marked_of(replace(record, results=results))

@@ -19,10 +19,10 @@ import benchbench as bb
 from benchbench.cli.app import app
 from benchbench.reports.figures.style import looks
 from benchbench.reports.figures.suite_charts import drawing_of
-from benchbench.reports.html.paper_chart import drawing_uri
 from benchbench.reports.html.environment import environment
 from benchbench.reports.html.page import Page
 from benchbench.reports.html.page_key import page_key
+from benchbench.reports.html.paper_chart import drawing_uri
 from benchbench.reports.html.suite_section import MOST_ROWS, suite_section
 from benchbench.reports.latex.suite_table import suite_latex
 from benchbench.reports.leaderboard.marks import Marked

@@ -15,14 +15,17 @@ from rich.console import Console
 
 from benchbench.api.run import Run
 from benchbench.reports.leaderboard.family_tables import FamilyTable, family_tables, methods_in_order
+from benchbench.reports.leaderboard.findings import accuracy as page_accuracy
 from benchbench.reports.leaderboard.marks import Marked
 from benchbench.reports.leaderboard.score_text import score_text
-from benchbench.reports.leaderboard.short_answer import accuracy, answer, missing, work
+from benchbench.reports.leaderboard.short_answer import accuracy, answer, missing, network_notes, work
 from benchbench.reports.leaderboard.short_answer import settings as settings_text
+from benchbench.reports.leaderboard.stability import stability_text
 from benchbench.reports.leaderboard.summary import loud
 from benchbench.reports.terminal.overview import MOST_LINES, Overview
 from benchbench.results.record import Record
-from benchbench.stats import CELL
+from benchbench.stats import CELL, OrderCase
+from benchbench.stats.order_stability import Change
 
 from .fake import CAM_REASON, Fake, fake_record
 
@@ -295,6 +298,65 @@ def test_accuracy_under_other_readings() -> None:
     assert accuracy({"accuracy": [row]}) == [
         "Accuracy of a: 0 of 12 (0 %; 1 with classes: one-based; 12 with classes: sorted) on d"
     ]
+
+
+def test_accuracy_of_pictures_with_several_labels(single: Record) -> None:
+    row = {"model": "a", "dataset": "d", "right": 6, "labelled": 11}
+    row["pictures"] = {"labelled": 6, "several": 5, "right": 6}
+    several = "5 of the 6 pictures have several labels, and the predicted class is one of a picture's labels in 6 of 6"
+    assert accuracy({"accuracy": [row]}) == [f"Accuracy of a: 6 of 11 labels (55 %) on d; {several}"]
+    info = {**single.info, "accuracy": [row]}
+    board = Marked.of(Record(single.folder, info, single.results, single.curves, single.maps, single.photos)).board
+    assert page_accuracy(board) == [f"a: 6 of 11 labels correct on d; {several}"]
+
+
+def noted(marked: Marked, notes: list[str]) -> Marked:
+    record = marked.board.record
+    models = [{**model, "note": note} for model, note in zip(record.info["models"], notes, strict=True)]
+    info = {**record.info, "models": models}
+    return Marked.of(Record(record.folder, info, record.results, record.curves, record.maps, record.photos))
+
+
+PREFIX = "The prefix module. of the checkpoint's names was removed"
+TAKEN = "The network returns a tuple: its first tensor output[0] is taken"
+
+
+@pytest.mark.parametrize(
+    ("notes", "lines"),
+    [
+        (["", ""], []),
+        (["", TAKEN], [f"squeezenet1_1: {TAKEN}"]),
+        ([PREFIX, TAKEN], [f"resnet18: {PREFIX}", f"squeezenet1_1: {TAKEN}"]),
+        (["A tuple: its first tensor"] * 2, ["resnet18 and squeezenet1_1: A tuple: its first tensor"]),
+    ],
+)
+def test_what_is_taken_of_networks_is_said_in_few_lines(eight: Marked, notes: list[str], lines: list[str]) -> None:
+    """Beside the accuracy; eight settings still fit in sixty lines, as notes and warnings share theirs."""
+    shown = printed(noted(eight, notes)).splitlines()
+    assert len(shown) <= 60 - 3
+    assert [line.strip() for line in shown if "prefix" in line or "tuple" in line] == lines
+    assert network_notes(noted(eight, notes).board.record.info) == lines
+
+
+def test_many_notes_are_counted(eight: Marked) -> None:
+    marked = noted(eight, [f"{PREFIX}; 12 tensors outside the network left out (a, b, c, ...)", TAKEN])
+    assert "1 more note: see the report" in printed(marked)
+    assert TAKEN not in printed(marked)
+    assert TAKEN in printed(marked, verbose=True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ([], ""),
+        (["with", "with"], ""),
+        (["without"], "The order of the rest stays in 1 of 1 change of one method."),
+        (["without", "with"], "The order of the rest stays in 2 of 2 changes of one method."),
+    ],
+)
+def test_two_methods_have_no_rest(changes: list[Change], sentence: str) -> None:
+    assert stability_text([OrderCase(change, "random", 1, (), "a") for change in changes], brief=True) == sentence
+    assert bool(stability_text([OrderCase(change, "random", 1, (), "a") for change in changes])) == bool(sentence)
 
 
 def test_what_the_run_did(single: Record) -> None:

@@ -31,10 +31,15 @@ class Archive:
     layout: str
     licence: str
 
+    @property
+    def advice(self) -> str:
+        """What to download, from where, and how the folder must look."""
+        look = f"the folder must look like this: {self.layout}"
+        return f"Download {self.files} from {self.page} and extract everything; {look}"
+
     def lacks(self, path: Path, key: str = "root") -> BenchError:
         """The error that ``path`` is not there: what to download, from where, and how the folder must look."""
-        hint = f"Download {self.files} from {self.page} and extract it; the folder must look like this: {self.layout}"
-        return BenchError(f"{path} is not there", where=key, hint=hint)
+        return BenchError(f"{path} is not there", where=key, hint=self.advice)
 
     def require(self, path: Path, key: str = "root") -> Path:
         """The path.

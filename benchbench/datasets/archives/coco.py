@@ -63,7 +63,7 @@ class Instances:
         return json.dumps(self.segmentations, sort_keys=True).encode()
 
 
-@dataset("coco", title="COCO {split}", paper="arXiv:1405.0312")
+@dataset("coco", title="COCO {split}", paper="arXiv:1405.0312", source=COCO.advice)
 def coco(*, root: Path, split: str = "val2017", annotations: Path | None = None) -> Files:
     """COCO's instances: boxes and masks; one sample for each class that an image shows.
 

@@ -19,7 +19,7 @@ _CORNERS = ("x0", "y0", "x1", "y1")
 _HEADER = "Its first line names the columns: file, and any of label, mask, group, x0, y0, x1, y1"
 
 
-@dataset("csv", title="{table}")
+@dataset("csv", title="{table}", source=f"A table is a CSV. {_HEADER}")
 def csv_table(
     *,
     table: Path,
@@ -96,14 +96,14 @@ def _rows(table: Path, columns: Sequence[str]) -> list[tuple[int, dict[str, str]
             lacking = [column for column in columns if column not in header]
             if lacking:
                 message = f"there is no column {lacking[0]!r}; the header is {','.join(header)!r}"
-                raise BenchError(message, where=f"{table.name}", hint=_HEADER)
+                raise BenchError(message, where="table", hint=_HEADER)
             rows = [(reader.line_num, {k: (v or "").strip() for k, v in row.items() if k}) for row in reader]
     except OSError as error:
-        raise BenchError(f"the file cannot be read: {error.strerror}", where=f"{table}", hint=_HEADER) from None
+        raise BenchError(f"the file cannot be read: {error.strerror}", where="table", hint=_HEADER) from None
     except (UnicodeDecodeError, csv.Error) as error:
-        raise BenchError(f"the file is not a UTF-8 CSV: {error}", where=f"{table.name}", hint=_HEADER) from None
+        raise BenchError(f"the file is not a UTF-8 CSV: {error}", where="table", hint=_HEADER) from None
     if not rows:
-        raise BenchError("the table has no rows", where=f"{table.name}", hint=_HEADER)
+        raise BenchError("the table has no rows", where="table", hint=_HEADER)
     return rows
 
 

@@ -42,7 +42,7 @@ Parts: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 Radius: TypeAlias = Annotated[float, Field(gt=0, le=1)]
 
 
-@dataset("cub200", title="CUB-200-2011")
+@dataset("cub200", title="CUB-200-2011", source=CUB.advice)
 def cub200(
     *, root: Path, split: Literal["test", "train", "all"] = "test", parts: Parts = (), part_radius: Radius = PCK
 ) -> Files:

@@ -126,7 +126,7 @@ def _shown(mask: Image.Image, image: Image.Image | Tensor, orientation: int | No
     return frame.turned(values) if tuple(values.shape) == frame.stored else values
 
 
-@dataset("huggingface", title="{root}")
+@dataset("huggingface", title="{root}", source=_SAVE)
 def huggingface(*, root: Path, split: str = "", image: str = "image", label: str = "label", mask: str = "") -> Any:
     """A Hugging Face data set that ``save_to_disk`` wrote, read by ``datasets.load_from_disk``; no network is used.
 

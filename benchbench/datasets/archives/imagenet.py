@@ -1,4 +1,4 @@
-"""ImageNet's validation images, in the three layouts that people have."""
+"""ImageNet's validation images, in the layouts that people have."""
 
 from __future__ import annotations
 
@@ -19,11 +19,13 @@ IMAGENET = Archive(
     "imagenet",
     "ILSVRC2012_img_val.tar, ILSVRC2012_devkit_t12.tar.gz and, for boxes, ILSVRC2012_bbox_val_v3.tgz",
     "https://image-net.org/download-images.php",
-    "ROOT/ILSVRC2012_img_val/ILSVRC2012_val_00000001.JPEG ... and ROOT/ILSVRC2012_devkit_t12/data/; or class folders "
-    "ROOT/val/n01440764/*.JPEG; or Kaggle's ROOT/ILSVRC/Data/CLS-LOC/val/*.JPEG and ROOT/LOC_val_solution.csv",
+    "ROOT/ILSVRC2012_img_val/ILSVRC2012_val_00000001.JPEG ... (or the images in ROOT itself, as their archive has no "
+    "folder) and ROOT/ILSVRC2012_devkit_t12/data/; or class folders ROOT/val/n01440764/*.JPEG; "
+    "or Kaggle's ROOT/ILSVRC/Data/CLS-LOC/val/*.JPEG and ROOT/LOC_val_solution.csv",
     "ImageNet's terms of access: non-commercial research and education; the photographs belong to their owners",
 )
 _DEVKIT = "ILSVRC2012_devkit_t12/data"
+_TABLE = "LOC_val_solution.csv"
 _IMAGES = ("ILSVRC2012_img_val", "val", "ILSVRC/Data/CLS-LOC/val", "Data/CLS-LOC/val")
 _BOXES = ("ILSVRC2012_bbox_val_v3/val", "ILSVRC2012_bbox_val_v3", "bbox_val", "ILSVRC/Annotations/CLS-LOC/val", "val")
 
@@ -50,11 +52,12 @@ class _Truth:
     boxes: Mapping[str, Sequence[Box]]
 
 
-@dataset("imagenet", title="ImageNet validation", paper="arXiv:1409.0575")
+@dataset("imagenet", title="ImageNet validation", paper="arXiv:1409.0575", source=IMAGENET.advice)
 def imagenet(*, root: Path, boxes: Path | None = None) -> Files:
     """ImageNet's 50,000 validation images with ImageNet-1k class indices, and boxes where their archive is there.
 
-    The layout is recognised: the images of ILSVRC2012_img_val.tar in one folder with the development kit beside them;
+    The layout is recognised: the images of ILSVRC2012_img_val.tar in one folder, or in ``root`` itself, with the
+    development kit beside them;
     class folders named by WordNet ids; or Kaggle's. torchvision's reader is not used: it wants the packed archives and
     their checksums. Ids are the images' names. An image's boxes are those of its class, from the files that
     ILSVRC2012_bbox_val_v3.tgz has, or from Kaggle's table. The corners are taken as they stand (x1 - x0 the width), as
@@ -93,13 +96,18 @@ def _images(root: Path) -> tuple[Path, Path]:
     IMAGENET.require(root)
     if wnid_folders(root):
         return root.parent, root
-    return root, IMAGENET.first(root, _IMAGES)
+    folders = (root / name for name in _IMAGES if (root / name).is_dir())
+    filled = next((folder for folder in folders if wnid_folders(folder) or photographs(folder)), None)
+    if filled is not None:
+        return root, filled
+    if not photographs(root):
+        raise IMAGENET.lacks(root / _IMAGES[0])
+    beside = (root, root.parent)  # the development kit is beside the images, or beside their folder
+    return next((home for home in beside if (home / _DEVKIT).is_dir() or (home / _TABLE).is_file()), root), root
 
 
 def _flat_truth(root: Path) -> _Truth:
-    table = next(
-        (path for path in (root / "LOC_val_solution.csv", root.parent / "LOC_val_solution.csv") if path.is_file()), None
-    )
+    table = next((path for path in (root / _TABLE, root.parent / _TABLE) if path.is_file()), None)
     return _kaggle_truth(table) if table is not None else _devkit_truth(root / _DEVKIT)
 
 

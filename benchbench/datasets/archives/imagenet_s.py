@@ -27,7 +27,7 @@ IMAGENET_S = Archive(
 )
 
 
-@dataset("imagenet_s", title="ImageNet-S{size}", paper="arXiv:2106.03149")
+@dataset("imagenet_s", title="ImageNet-S{size}", paper="arXiv:2106.03149", source=IMAGENET_S.advice)
 def imagenet_s(*, root: Path, size: Size = 919) -> Files:
     """ImageNet-S: validation images of 50, 300 or 919 classes of ImageNet with pixel masks of the image's class.
 

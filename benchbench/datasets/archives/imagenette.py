@@ -27,7 +27,7 @@ def _archive(name: str, stem: str) -> Archive:
 IMAGENETTE, IMAGEWOOF = _archive("imagenette", "imagenette2"), _archive("imagewoof", "imagewoof2")
 
 
-@dataset("imagenette", title="Imagenette")
+@dataset("imagenette", title="Imagenette", source=IMAGENETTE.advice)
 def imagenette(*, root: Path, split: Split = "val") -> Files:
     """Imagenette: ten easy classes of ImageNet, labelled by ImageNet-1k's class indices.
 
@@ -45,7 +45,7 @@ def imagenette(*, root: Path, split: Split = "val") -> Files:
     return _ten_classes(IMAGENETTE, "imagenette2", root, split)
 
 
-@dataset("imagewoof", title="Imagewoof")
+@dataset("imagewoof", title="Imagewoof", source=IMAGEWOOF.advice)
 def imagewoof(*, root: Path, split: Split = "val") -> Files:
     """Imagewoof: ten breeds of dog of ImageNet, labelled by ImageNet-1k's class indices; as imagenette.
 

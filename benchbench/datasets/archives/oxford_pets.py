@@ -33,7 +33,7 @@ _ANIMAL = {"inside": (1,), "with-border": (1, 3)}
 _BORDER = 3
 
 
-@dataset("oxford_pets", title="Oxford-IIIT Pet", paper="doi:10.1109/CVPR.2012.6248092")
+@dataset("oxford_pets", title="Oxford-IIIT Pet", paper="doi:10.1109/CVPR.2012.6248092", source=PETS.advice)
 def oxford_pets(
     *,
     root: Path,

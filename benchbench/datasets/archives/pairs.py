@@ -25,7 +25,7 @@ PAIRS = Archive(
 Level = Annotated[int, Field(ge=1, le=255)]
 
 
-@dataset("pairs", title="{root}")
+@dataset("pairs", title="{root}", source=PAIRS.advice)
 def pairs(*, root: Path, images: str = "images", masks: str = "ground_truth_mask", level: Level = 128) -> Files:
     """A folder of images and a folder of masks with equal stems, such as ECSSD: masks without labels.
 

@@ -38,7 +38,7 @@ def _archive(year: str) -> Archive:
 VOC2007, VOC2012 = _archive("2007"), _archive("2012")
 
 
-@dataset("voc2007", title="VOC 2007", paper="doi:10.1007/s11263-009-0275-4")
+@dataset("voc2007", title="VOC 2007", paper="doi:10.1007/s11263-009-0275-4", source=VOC2007.advice)
 def voc2007(
     *,
     root: Path,
@@ -63,7 +63,7 @@ def voc2007(
     return _voc(VOC2007, "2007", root, split, truth, difficult)
 
 
-@dataset("voc2012", title="VOC 2012", paper="doi:10.1007/s11263-009-0275-4")
+@dataset("voc2012", title="VOC 2012", paper="doi:10.1007/s11263-009-0275-4", source=VOC2012.advice)
 def voc2012(
     *,
     root: Path,

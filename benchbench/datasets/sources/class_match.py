@@ -16,17 +16,27 @@ _DOUBT = "may mean something else there: WordNet ids name ImageNet's classes"
 
 @dataclass(frozen=True, eq=False)
 class RelabelledData(WrappedData):
-    """A dataset whose labels are the network's classes; None where the network has no such class."""
+    """A dataset whose labels are the network's classes; None where the network has no such class.
+
+    Attributes:
+        note: how they were matched.
+        by_name: whether it was by the classes' names, and not by their numbers.
+    """
 
     outputs: Mapping[int, int | None]
     note: str
     warning: str = ""
+    by_name: bool = False
 
     @property
     def about(self) -> Mapping[str, str]:
         """With what was done; a warning is added to the data's own."""
         warning = ". ".join(filter(None, [self.of.about.get("warning", ""), self.warning]))
-        return {**self.of.about, "classes": self.note, **({"warning": warning} if warning else {})}
+        rule = self.of.about.get("labels")
+        named = (
+            {"labels": f"the network's class of the same name; in the data, {rule}"} if self.by_name and rule else {}
+        )
+        return {**self.of.about, **named, "classes": self.note, **({"warning": warning} if warning else {})}
 
     @cached_property
     def own_labels(self) -> Sequence[int | None]:
@@ -92,7 +102,7 @@ def _by_name(dataset: Dataset, data: DataNames, classes: Sequence[str], model: s
         if data.numbers is not None and not moved:
             return dataset
         note = f"all {count} by name among those of {model}, {moved} of them renumbered"
-        return RelabelledData(dataset, places, note)
+        return RelabelledData(dataset, places, note, by_name=True)
     doubtful = known.doubtful(lost)
     doubt = f". {_some(doubtful)} {_DOUBT}" if doubtful else ""
     if not decisive:
@@ -109,7 +119,7 @@ def _by_name(dataset: Dataset, data: DataNames, classes: Sequence[str], model: s
         f"{outputs} of {model} ({_some(classes)}): samples of {'it' if len(lost) == 1 else 'them'} have no label there"
     )
     note = f"{count - len(lost)} of {count} by name among those of {model}"
-    return RelabelledData(dataset, places, note, warning + doubt)
+    return RelabelledData(dataset, places, note, warning + doubt, by_name=True)
 
 
 def _unknown(dataset: Dataset, data: DataNames, outputs: int, model: str, decisive: bool) -> Dataset:

@@ -18,8 +18,10 @@ from .labels import Classes, Labels, labels_of_folders, labels_of_table, no_labe
 from .masks import masks_of
 from .scan import Scan, scan
 
+_LAYOUT = "root is a folder of photographs; its sub-folders, if it has any, are their classes"
 
-@dataset("folder", title="{root}")
+
+@dataset("folder", title="{root}", source=_LAYOUT)
 def folder(
     *,
     root: Path,

@@ -72,10 +72,10 @@ def test_names_may_be_spelled_in_other_ways(spelled: str, name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("torchcam:GradCAN", "unknown method 'torchcam:GradCAN' of torch-cam .* Did you mean 'GradCAM'"),
-        ("pytorch-grad-cam:EigenCAN", "Did you mean 'EigenCAM'"),
-        ("captum:Salience", "Did you mean 'Saliency'"),
-        ("zennit:EpsilonPluss", "Did you mean 'EpsilonPlus'"),
+        ("torchcam:GradCAN", "unknown method 'torchcam:GradCAN' of torch-cam .* Did you mean 'torchcam:GradCAM'"),
+        ("pytorch-grad-cam:EigenCAN", "Did you mean 'pytorch-grad-cam:EigenCAM'"),
+        ("captum:Salience", "Did you mean 'captum:Saliency'"),
+        ("zennit:EpsilonPluss", "Did you mean 'zennit:EpsilonPlus'"),
         ("torchcam:RefineCAM", "torchcam:RefineCAM is refused: it multiplies the maps of several layers"),
         ("captum:NeuronGradient", "it explains a neuron and not the class"),
         ("captum:feature_permutation", "captum:FeaturePermutation is refused"),
