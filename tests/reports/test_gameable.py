@@ -135,7 +135,8 @@ def test_a_control_as_good_as_the_best_is_no_pass(controls: dict[str, float], ch
 
 
 def lose(rows: pd.DataFrame, which: pd.Series[bool], status: str) -> None:
-    for column, value in {"value": float("nan"), "status": status, "reason": "no masks"}.items():
+    lost: dict[str, float | str] = {"value": float("nan"), "status": status, "reason": "no masks"}
+    for column, value in lost.items():
         rows.loc[which, column] = value
 
 
