@@ -6,9 +6,15 @@ from .fault import Fault
 
 
 def _metric(
-    says: str, file: str, old: str, new: str, *metrics: str, methods: tuple[str, ...] = ("gradcam", "random")
+    says: str,
+    file: str,
+    old: str,
+    new: str,
+    *metrics: str,
+    methods: tuple[str, ...] = ("gradcam", "random"),
+    study: str = "metrics",
 ) -> Fault:
-    return Fault(says, f"metrics/{file}.py", old, new, "metrics", methods, metrics)
+    return Fault(says, f"metrics/{file}.py", old, new, study, methods, metrics)
 
 
 METRICS = (
@@ -139,11 +145,11 @@ METRICS = (
     ),
     _metric(
         "completeness: the baseline's score is not taken off", "axioms",
-        "change = before - after", "change = before", "completeness", methods=("integratedgradients",),
+        "change = before - after", "change = before", "completeness", methods=("integratedgradients",), study="signed",
     ),
     _metric(
         "symmetry: the map mirrored top to bottom", "axioms",
         "_relative(shown, shown.flip(-1))", "_relative(shown, shown.flip(-2))", "symmetry",
-        methods=("integratedgradients",),
+        methods=("integratedgradients",), study="signed",
     ),
 )  # fmt: skip
