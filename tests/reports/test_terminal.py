@@ -28,6 +28,7 @@ from benchbench.stats import CELL, OrderCase
 from benchbench.stats.order_stability import Change
 
 from .fake import CAM_REASON, Fake, fake_record
+from .shared import html_of
 
 METHODS = ("cam", "gradcam", "gradcam++", "scorecam", "layercam", "hirescam")
 FAMILIES = {"average_gain": "robustness", "average_drop": "complexity"}
@@ -306,6 +307,11 @@ def test_accuracy_of_pictures_with_several_labels(single: Record) -> None:
     several = "5 of the 6 pictures have several labels, and the predicted class is one of a picture's labels in 6 of 6"
     assert accuracy({"accuracy": [row]}) == [f"Accuracy of a: 6 of 11 labels (55 %) on d; {several}"]
     info = {**single.info, "accuracy": [row]}
+    model, data = (single.info[kind][0]["name"] for kind in ("models", "datasets"))
+    info["accuracy"] = [{**row, "model": model, "dataset": data}]
+    whole = Record(single.folder, info, single.results, single.curves, single.maps, single.photos)
+    assert f"6 of 11 labels correct on {data}" in html_of(whole)
+    info = {**info, "accuracy": [row]}
     board = Marked.of(Record(single.folder, info, single.results, single.curves, single.maps, single.photos)).board
     assert page_accuracy(board) == [f"a: 6 of 11 labels correct on d; {several}"]
 
