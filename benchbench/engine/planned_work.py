@@ -27,11 +27,8 @@ from .time_left import Piece
 _COUNTS = ("masks", "samples", "steps", "evaluations", "designs", "draws")  # parameters that say how often
 _LOOKS, _PICTURES, _BEHIND = 10, 500, 0.3  # of a method that says none; what a pass behind a layer is of a forward
 _BACKWARD = 2.0  # forwards
-_CAPTURE, _PER_MAP, _PER_SCORE = (
-    1.5,
-    0.05,
-    0.02,
-)  # forwards' worth: image and capture (a forward); a map, a score of an image
+_CAPTURE = 1.5  # forwards' worth of an image and its capture, which is a forward
+_PER_MAP, _PER_SCORE = 0.05, 0.02  # forwards' worth of a map, and of a score of an image
 _CHECKED, _READINGS = 64, 6  # images and passes of the check of a network's input
 _SECONDS_PER_ROW = 5e-5
 _OF_IMAGES = (Filled, Random, Region)  # pictures that are the same for every map

@@ -69,12 +69,12 @@ def test_another_method_with_the_best_mean_is_named(base: Record) -> None:
     """ann is a little better on 28 images, and bob much better on two."""
     close = order(0.5, 0.45, 0.2, noise=0.001)
     values = {**close, "bob": np.asarray(close["bob"], float) + np.where(np.arange(30) < 2, 0.9, 0)}
-    one = Answer.of(marked(base, [Planted("deletion", values)]))
-    assert (one.best, one.means_text) == (
+    alone = Answer.of(marked(base, [Planted("deletion", values)]))
+    assert (alone.best, alone.means_text) == (
         ("ann",),
         "The best mean is that of bob: means weigh an image by its differences, ranks do not.",
     )
-    assert one.means_text in one.quotable
+    assert alone.means_text in alone.quotable
     two = [Planted("deletion", values), Planted("pointing", values, "localisation")]
     assert Answer.of(marked(base, two)).means_text.startswith("The best mean in all 2 comparisons is that of bob:")
     assert Answer.of(marked(base, [*CLEAR, Planted("insertion", values)])).means_text == ""

@@ -342,7 +342,7 @@ def test_a_run_of_costs_alone_has_a_page(single: Record) -> None:
 def test_a_run_where_everything_failed_has_a_page(tmp_path: Path) -> None:
     record = fake_record(tmp_path, Fake(methods=["cam"], controls=[], layers=["last"]))
     text = words(read(document.render(Marked.of(record))).text)
-    assert "no two methods have means over the same images" in text
+    assert "no method has a value: see Missing values and map health" in text
 
 
 def empty(record: Record) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
