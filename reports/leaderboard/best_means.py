@@ -8,18 +8,16 @@ from .orders import Order
 
 
 def best_means_text(board: Board, order: Order) -> str:
-    """``The best mean is Grad-CAM's: ranks are taken image by image.``
+    """``The best mean is that of Grad-CAM: means weigh an image by its differences, ranks do not.``
 
-    Empty where a first method of the order has the best mean in some comparison of the order, or more than one method
-    has the best means.
+    Empty where no method has the best mean, alone or with others, in every comparison of the order, and where a first
+    method of the order has.
     """
     keys = {tuple(map(str, each.key)) for each in order.comparisons}
     decided = [contest for contest in board.contests if tuple(map(str, contest.key)) in keys and contest.best]
     best = [set(board.tidy.loc[list(contest.best), "method"].astype(str)) for contest in decided]
-    if not best or any(names & set(order.best) for names in best):
-        return ""
-    always = set.intersection(*best)
-    if not always:
+    always = set.intersection(*best) if best else set()
+    if not always or always & set(order.best):
         return ""
     where = "" if len(best) == 1 else f" in all {len(best)} comparisons"
     names = join_words(sorted(always))

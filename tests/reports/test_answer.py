@@ -77,6 +77,9 @@ def test_another_method_with_the_best_mean_is_named(base: Record) -> None:
     assert alone.means_text in alone.quotable
     two = [Planted("deletion", values), Planted("pointing", values, "localisation")]
     assert Answer.of(marked(base, two)).means_text.startswith("The best mean in all 2 comparisons is that of bob:")
+    level = Planted("pointing", {name: [0.5] * 30 for name in NAMES} | {"random": [0.1] * 30}, "localisation")
+    shared = Answer.of(marked(base, [Planted("deletion", values), level]))
+    assert shared.means_text.startswith("The best mean in all 2 comparisons is that of bob:"), "ann shares one of them"
     assert Answer.of(marked(base, [*CLEAR, Planted("insertion", values)])).means_text == ""
     assert Answer.of(marked(base, CLEAR)).means_text == ""
 
