@@ -24,7 +24,7 @@ from ..reports.rendering import rendered
 from ..study.item_text import parse_item
 from .again import compared_with, folder_again, is_run
 from .audit import audit_command
-from .common import STOPPED, Once, StoppedInOneLine, run_study, study_of
+from .common import Once, StoppedInOneLine, run_study, stopped_in_one_line, study_of
 from .estimate import OUT, STUDY, Budget, DryRun, estimate_command, folder_of, show_dry_run
 from .explain import NAMES, explain_command
 from .export import export_command
@@ -316,10 +316,8 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that has no arrows shows question marks
     try:
-        app()
-    except KeyboardInterrupt:  # before the program reads its arguments
-        say(STOPPED, error=True)
-        sys.exit(130)
+        with stopped_in_one_line():  # also before the program reads its arguments
+            app()
     except (BenchError, OSError) as error:  # an OSError says what and where: a full disk, a folder that is a file
         say(f"benchbench: {error}", error=True)
         sys.exit(2)

@@ -26,7 +26,6 @@ from .output import say, screen
 from .parsing import as_option, number
 from .url_places import META, at_hand, place_of, urls_among
 
-STOPPED = "benchbench: stopped"
 _OTHER = "Give another --out"
 _RUNS = (
     "run",
@@ -39,21 +38,22 @@ class StoppedInOneLine(TyperGroup):
 
     def make_context(self, *args: Any, **named: Any) -> Any:
         """As the parent does."""
-        with _stopped_in_one_line():
+        with stopped_in_one_line():
             return super().make_context(*args, **named)
 
     def invoke(self, ctx: Any) -> Any:
         """As the parent does."""
-        with _stopped_in_one_line():
+        with stopped_in_one_line():
             return super().invoke(ctx)
 
 
 @contextmanager
-def _stopped_in_one_line() -> Iterator[None]:
+def stopped_in_one_line() -> Iterator[None]:
+    """A Ctrl-C in the block ends the program in one line."""
     try:
         yield
     except KeyboardInterrupt:
-        say(STOPPED, error=True)
+        say("benchbench: stopped", error=True)
         sys.exit(130)
 
 

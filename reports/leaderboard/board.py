@@ -102,22 +102,22 @@ class Board:
         """By comparison on a quality metric: the uninformed controls with a better mean than every method."""
         quality = {(metric.name, metric.protocol) for metric in self.of(QUALITY)}
         quality_contests = [c for c in self.contests if c.key[3:] in quality]
-        winners = {c.key: [str(name) for name in self.tidy.loc[list(c.above), "method"]] for c in quality_contests}
-        return {key: here for key, names in winners.items() if (here := [n for n in names if n in self.uninformed])}
+        return {c.key: names for c in quality_contests if (names := self._uninformed_at(c.above))}
 
     @cached_property
     def levelled(self) -> dict[tuple[Any, ...], list[str]]:
         """By comparison that no control wins: the uninformed controls with the mean of the best method."""
-        level = {c.key: [str(name) for name in self.tidy.loc[list(c.level), "method"]] for c in self.contests}
-        fair = {
-            key: [n for n in names if n in self.uninformed] for key, names in level.items() if key not in self.gamed
-        }
-        return {key: names for key, names in fair.items() if names and key not in self.gamed}
+        fair = [c for c in self.contests if c.key not in self.gamed]
+        return {c.key: names for c in fair if (names := self._uninformed_at(c.level))}
 
     @cached_property
     def guarded(self) -> frozenset[tuple[Any, ...]]:
         """Comparisons in which a method and an uninformed control have means over the same images."""
-        return frozenset(c.key for c in self.contests if set(self.tidy.loc[list(c.guards), "method"]) & self.uninformed)
+        return frozenset(c.key for c in self.contests if self._uninformed_at(c.guards))
+
+    def _uninformed_at(self, rows: Sequence[int]) -> list[str]:
+        """The uninformed controls in these rows of the leaderboard."""
+        return [str(name) for name in self.tidy.loc[list(rows), "method"] if name in self.uninformed]
 
     @cached_property
     def health(self) -> pd.DataFrame:
